@@ -1,0 +1,88 @@
+"""Train many PyTorch configs at once from a notebook, and compare them while they train.
+
+The public names load lazily: importing this package, as a Jupyter server does, loads neither torch nor
+mlflow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+try:
+    from rapidfire_lab._version import __version__
+except ModuleNotFoundError:  # a source tree that was never built
+    __version__ = "0+unbuilt"
+
+if TYPE_CHECKING:
+    from rapidfire_lab.configs import (
+        GridSearch,
+        List,
+        RandomSearch,
+        Range,
+        RFGridSearch,
+        RFRandomSearch,
+    )
+    from rapidfire_lab.data import DataHandle
+    from rapidfire_lab.errors import (
+        ConfigError,
+        DataError,
+        EngineError,
+        OperationError,
+        RapidfireLabError,
+        SpecError,
+    )
+    from rapidfire_lab.experiment import Experiment
+    from rapidfire_lab.spec import MLSpec
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DataHandle",
+    "EngineError",
+    "Experiment",
+    "GridSearch",
+    "List",
+    "MLSpec",
+    "OperationError",
+    "RFGridSearch",
+    "RFRandomSearch",
+    "RandomSearch",
+    "Range",
+    "RapidfireLabError",
+    "SpecError",
+    "__version__",
+]
+
+_HOMES = {
+    "configs": ("GridSearch", "List", "RFGridSearch", "RFRandomSearch", "RandomSearch", "Range"),
+    "data": ("DataHandle",),
+    "errors": ("ConfigError", "DataError", "EngineError", "OperationError", "RapidfireLabError", "SpecError"),
+    "experiment": ("Experiment",),
+    "spec": ("MLSpec",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public object
+    home = _HOME_OF.get(name)
+    if home is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "rapidfire-lab"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from rapidfire_lab.server.app import RapidfireLabApp
+
+    return [{"module": "rapidfire_lab.server.app", "app": RapidfireLabApp}]

@@ -1,0 +1,176 @@
+"""Config groups: generators that turn templates with knobs into leaf configs."""
+
+from __future__ import annotations
+
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rapidfire_lab.configs.config import Config
+from rapidfire_lab.configs.diff import identity
+from rapidfire_lab.configs.knobs import List
+from rapidfire_lab.configs.leaf import key_path, normalise
+from rapidfire_lab.configs.scalars import describe, from_numpy, is_int
+from rapidfire_lab.configs.space import combinations, draw, ranges_in, size
+from rapidfire_lab.errors import ConfigError
+
+MAX_GRID = 100_000
+_ENUMERABLE = 10_000
+_MAX_MISSES = 1_000
+
+
+class ConfigGroup(ABC):
+    """What may stand wherever a config may, for several at once.
+
+    Parameters
+    ----------
+    configs
+        A dict, or a list of dicts and groups, lists nesting at will. `List` and `Range` may stand
+        at any depth of a dict, also inside the values of a `List`.
+    """
+
+    def __init__(self, configs: object) -> None:
+        self.configs = configs
+        self._nodes = list(walk(configs, "configs"))
+
+    @abstractmethod
+    def leaves(self) -> list[dict[str, Any]]:
+        """Give the canonical leaf configs: the same ones in the same order at each call."""
+
+    def _templates(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for label, node in self._nodes:
+            if isinstance(node, ConfigGroup):
+                yield from ((label, leaf) for leaf in node.leaves())
+            else:
+                yield label, node
+
+
+class GridSearch(ConfigGroup):
+    """All combinations of the `List` knobs.
+
+    Leaves come in the order of `configs`; within one config the knob written last varies fastest.
+    """
+
+    def __repr__(self) -> str:
+        return f"GridSearch({self.configs!r})"
+
+    def leaves(self) -> list[dict[str, Any]]:
+        """Give one leaf per combination."""
+        leaves: list[dict[str, Any]] = []
+        for label, template in self._templates():
+            with located(label):
+                _check_grid(template)
+                leaves += map(normalise, combinations(template))
+        return leaves
+
+
+class RandomSearch(ConfigGroup):
+    """Distinct combinations of the knobs, drawn at random.
+
+    Parameters
+    ----------
+    configs
+        As for any group. Of several, each draw takes one, all equally likely.
+    num_runs
+        How many leaves to draw.
+    seed
+        The same seed gives the same leaves; no other random state is read or changed.
+    """
+
+    def __init__(self, configs: object, num_runs: int, seed: int = 42) -> None:
+        super().__init__(configs)
+        self.num_runs = _checked_int("num_runs", num_runs, 1)
+        self.seed = _checked_int("seed", seed)
+
+    def __repr__(self) -> str:
+        return f"RandomSearch({self.configs!r}, num_runs={self.num_runs}, seed={self.seed})"
+
+    def leaves(self) -> list[dict[str, Any]]:
+        """Give `num_runs` leaves, no two alike, in the order of drawing."""
+        rng = random.Random(self.seed)
+        space = List([template for _, template in self._templates()])
+        found = self._draw(space, rng)
+        if len(found) < self.num_runs:
+            self._top_up(found, space, rng)
+        return list(found.values())
+
+    def _draw(self, space: List, rng: random.Random) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        wanted = min(self.num_runs, size(space))
+        misses = 0
+        while len(found) < wanted and misses < _MAX_MISSES:
+            leaf = normalise(draw(space, rng))
+            misses = 0 if found.setdefault(identity(leaf), leaf) is leaf else misses + 1
+        return found
+
+    def _top_up(self, found: dict[str, dict[str, Any]], space: List, rng: random.Random) -> None:
+        """Add the rest from a list of all leaves, where drawing hits only known ones."""
+        if size(space) > _ENUMERABLE:
+            raise ConfigError(self._too_few(len(found), "about "))
+        everything = {identity(leaf): leaf for leaf in map(normalise, combinations(space))}
+        if len(everything) < self.num_runs:
+            raise ConfigError(self._too_few(len(everything)))
+        rest = [key for key in everything if key not in found]
+        found.update((key, everything[key]) for key in rng.sample(rest, self.num_runs - len(found)))
+
+    def _too_few(self, count: int, about: str = "") -> str:
+        return (
+            f"num_runs={self.num_runs}, but the knobs give only {about}{count} distinct configs: "
+            "lower num_runs or widen a List or Range"
+        )
+
+
+RFGridSearch = GridSearch
+RFRandomSearch = RandomSearch
+
+
+def walk(configs: object, label: str) -> Iterator[tuple[str, Mapping[str, Any] | ConfigGroup]]:
+    """Go through nested configs and groups, each with the label that messages give it."""
+    if isinstance(configs, Config):
+        yield label, configs.canonical()
+    elif isinstance(configs, Mapping | ConfigGroup):
+        yield label, configs
+    elif isinstance(configs, list | tuple | List):
+        items = configs.values if isinstance(configs, List) else configs
+        if not items:
+            raise ConfigError(f"{label!r} is an empty list: write at least one config")
+        for index, item in enumerate(items):
+            yield from walk(item, f"{label}[{index}]")
+    else:
+        raise ConfigError(
+            f"{label!r} must be a config dict, a GridSearch or RandomSearch, or a list of these, "
+            f"not {describe(configs)}",
+        )
+
+
+@contextmanager
+def located(label: str) -> Iterator[None]:
+    """Say which of several configs an error is about."""
+    try:
+        yield
+    except ConfigError as error:
+        if "[" not in label:
+            raise
+        raise ConfigError(f"{label}: {error}") from None
+
+
+def _check_grid(template: Mapping[str, Any]) -> None:
+    for key, value in template.items():
+        for path in ranges_in(value, key_path(template, key)):
+            raise ConfigError(
+                f"{path!r} holds a Range, which a grid cannot go through: "
+                "write List([...]) there, or use RandomSearch(config, num_runs=8)",
+            )
+    if size(template) > MAX_GRID:
+        raise ConfigError(f"the grid has {size(template)} configs, over {MAX_GRID}: use RandomSearch")
+
+
+def _checked_int(name: str, value: object, least: float = -math.inf) -> int:
+    value = from_numpy(value)
+    if is_int(value) and value >= least:
+        return value
+    bound = f" of {least} or more" if least > -math.inf else ""
+    raise ConfigError(f"RandomSearch {name} must be a whole number{bound}, not {describe(value)}")

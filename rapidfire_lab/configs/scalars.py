@@ -1,0 +1,27 @@
+"""Numbers as configs hold them: Python's own, never a bool in an integer's place."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any, TypeGuard
+
+
+def from_numpy(value: object) -> Any:  # noqa: ANN401 - what went in, in most cases
+    """Give the Python scalar that a numpy scalar stands for, anything else as it is."""
+    # By module name: configs must not pull in numpy only to ask this.
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return getattr(value, "item", lambda: value)()
+    return value
+
+
+def is_int(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    return is_int(value) or isinstance(value, float)
+
+
+def describe(value: object) -> str:
+    """Name a value and its type the way error messages show it."""
+    return f"{reprlib.repr(value)} ({type(value).__name__})"

@@ -1,0 +1,35 @@
+"""How runs are shown: a live table with progress bars in a terminal, a live HTML table in a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rapidfire_lab.display.table import RunTable
+from rapidfire_lab.display.terminal import TerminalView
+
+if TYPE_CHECKING:
+    from rapidfire_lab.display.notebook import NotebookView
+    from rapidfire_lab.experiment import Experiment
+
+    RunView = TerminalView | NotebookView
+
+__all__ = ["RunTable", "TerminalView", "show_runs"]
+
+
+def show_runs(experiment: Experiment, run_ids: list[int] | None) -> RunView:
+    """Show runs (all of them for None) where the code runs: in the notebook's output or in the terminal."""
+    table = RunTable(experiment, run_ids)
+    if _in_notebook():
+        from rapidfire_lab.display.notebook import NotebookView
+
+        return NotebookView(table)
+    return TerminalView(table)
+
+
+def _in_notebook() -> bool:
+    try:
+        from IPython import get_ipython  # type: ignore[attr-defined]
+    except ImportError:
+        return False
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    return shell is not None and hasattr(shell, "kernel")

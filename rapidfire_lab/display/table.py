@@ -1,0 +1,140 @@
+"""What every view of the runs shows: one row per run, read from the journal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rapidfire_lab.configs import differing_knobs, get_path
+from rapidfire_lab.journal import ACTIVE_STATUSES
+
+if TYPE_CHECKING:
+    from rapidfire_lab.experiment import Experiment
+    from rapidfire_lab.journal import RunRecord
+
+STATUS_ICONS = {
+    "queued": "○",
+    "running": "▶",
+    "stopped": "■",
+    "completed": "✓",
+    "failed": "✗",
+    "deleted": "␡",
+}
+_MOST_METRICS = 4
+_HIDDEN_METRICS = ("learning_rate",)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run, ready to be shown. ``progress`` goes from 0 to 1; ``metrics`` are of the last completed epoch."""
+
+    run_id: int
+    status: str
+    progress: float
+    epoch: str
+    loss: float | None
+    metrics: dict[str, float]
+    knobs: dict[str, Any]
+    seconds_left: float | None
+    note: str
+
+    @property
+    def active(self) -> bool:
+        return self.status in ACTIVE_STATUSES
+
+
+@dataclass(frozen=True)
+class TableSnapshot:
+    """All rows at one moment, and the columns that tell them apart."""
+
+    experiment: str
+    rows: list[RunRow]
+    knob_names: list[str]
+    metric_names: list[str]
+
+    @property
+    def finished(self) -> bool:
+        return not any(row.active for row in self.rows)
+
+    def summary(self) -> str:
+        counts = {status: sum(row.status == status for row in self.rows) for status in STATUS_ICONS}
+        told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        return f"{self.experiment}: {told or 'no runs'}"
+
+
+class RunTable:
+    """Takes snapshots of an experiment's runs; epochs' metrics are read again only for runs that moved."""
+
+    def __init__(self, experiment: Experiment, run_ids: list[int] | None) -> None:
+        self._experiment = experiment
+        self._run_ids = None if run_ids is None else set(run_ids)
+        self._metrics: dict[int, tuple[int, dict[str, float]]] = {}
+
+    def snapshot(self) -> TableSnapshot:
+        runs = [
+            run for run in self._experiment.runs() if self._run_ids is None or run.run_id in self._run_ids
+        ]
+        leaves = [run.leaf for run in runs]
+        knobs = differing_knobs(leaves)
+        rows = [self._row(run, leaf, knobs) for run, leaf in zip(runs, leaves, strict=True)]
+        metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
+        return TableSnapshot(self._experiment.name, rows, knobs, _most_telling(metrics))
+
+    def _row(self, run: RunRecord, leaf: dict[str, Any], knobs: list[str]) -> RunRow:
+        done = max(run.step, run.live_step) / run.total_steps
+        return RunRow(
+            run_id=run.run_id,
+            status="running" if run.wanted else run.status,
+            progress=1.0 if run.status == "completed" else done,
+            epoch=f"{run.completed_epochs}/{run.epochs}",
+            loss=run.live_loss,
+            metrics=self._last_metrics(run),
+            knobs={name: get_path(leaf, name) for name in knobs},
+            seconds_left=_seconds_left(run, done),
+            note=run.error or ("stopping" if run.wanted else run.ended_by or ""),
+        )
+
+    def _last_metrics(self, run: RunRecord) -> dict[str, float]:
+        known = self._metrics.get(run.run_id)
+        if known is None or known[0] != run.completed_epochs:
+            known = (run.completed_epochs, self._experiment.last_epoch_metrics(run) if run.completed_epochs else {})
+            self._metrics[run.run_id] = known
+        return known[1]
+
+
+def _seconds_left(run: RunRecord, done: float) -> float | None:
+    """From the pace so far, by the clock: it counts the turns of the other runs."""
+    if run.status != "running" or not run.started or done <= 0:
+        return None
+    return (time.time() - run.started) / done * (1 - done)
+
+
+def _most_telling(names: list[str]) -> list[str]:
+    """The metrics that fit into a table: losses first, then the validation's, then the rest."""
+    shown = [name for name in names if name not in _HIDDEN_METRICS]
+
+    def rank(name: str) -> int:
+        return 0 if name.endswith("_loss") else 1 if not name.startswith("train_") else 2
+
+    return sorted(shown, key=rank)[:_MOST_METRICS]
+
+
+def short_knob(path: str) -> str:
+    """A knob's name for a column head: the last part of its path that says something."""
+    parts = [part for part in path.split(".") if part not in ("train", "user_knobs", "args")]
+    return ".".join(parts[-2:]) if parts[-1] == "name" else parts[-1]
+
+
+def format_value(value: Any) -> str:  # noqa: ANN401 - a knob or a metric
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def format_seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

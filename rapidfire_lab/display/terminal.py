@@ -1,0 +1,105 @@
+"""The runs in a terminal: a live table with a progress bar per run, or plain lines where output is no terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from rapidfire_lab.display.table import (
+    STATUS_ICONS,
+    RunRow,
+    RunTable,
+    TableSnapshot,
+    format_seconds,
+    format_value,
+    short_knob,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_STYLES = {"completed": "green", "failed": "red", "stopped": "yellow", "running": "cyan"}
+_PLAIN_WIDTH = 140
+
+
+class TerminalView:
+    """Shows a run table until closed."""
+
+    def __init__(self, table: RunTable, console: Console | None = None) -> None:
+        self._table = table
+        self._console = console or Console()
+        if not self._console.is_terminal and console is None:
+            self._console = Console(width=_PLAIN_WIDTH)
+        self._live: Live | None = None
+        self._told: dict[int, tuple[str, str]] = {}
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, refresh_per_second=4, transient=False)
+            self._live.start()
+
+    def update(self) -> None:
+        snapshot = self._table.snapshot()
+        if self._live is not None:
+            self._live.update(render(snapshot))
+        else:
+            self._tell_changes(snapshot)
+
+    def _tell_changes(self, snapshot: TableSnapshot) -> None:
+        """A line for each run whose status or epoch has changed."""
+        for row in snapshot.rows:
+            state = (row.status, row.epoch)
+            if self._told.get(row.run_id, ("queued", "")) != state and row.status != "queued":
+                self._console.print(_line(row), highlight=False, markup=False)
+            self._told[row.run_id] = state
+
+    def follow(self) -> None:
+        """Show the present state and leave the rest of the script to run; the last state is shown by ``close``."""
+        self.update()
+        if self._live is not None:
+            self._live.stop()
+        else:
+            self._console.print(render(self._table.snapshot()))
+
+    def close(self) -> None:
+        """Show the last state and stop."""
+        self.update()
+        if self._live is not None:
+            self._live.stop()
+        else:
+            self._console.print(render(self._table.snapshot()))
+
+
+def _line(row: RunRow) -> str:
+    metrics = "  ".join(f"{name} {format_value(value)}" for name, value in row.metrics.items())
+    note = f"  {row.note}" if row.note else ""
+    return f"run {row.run_id}  {row.status}  epoch {row.epoch}  {row.progress:4.0%}  {metrics}{note}"
+
+
+def render(snapshot: TableSnapshot) -> Table:
+    """The table as rich draws it."""
+    table = Table(title=snapshot.summary(), title_justify="left", expand=False)
+    for head in ("Run", "Status", "Progress", "", "Epoch", "Left", *map(short_knob, snapshot.knob_names)):
+        table.add_column(head)
+    for head in snapshot.metric_names:
+        table.add_column(head, justify="right")
+    table.add_column("Note", overflow="fold", max_width=40)
+    for row in snapshot.rows:
+        table.add_row(*_cells(row, snapshot), style=_STYLES.get(row.status, ""))
+    return table
+
+
+def _cells(row: RunRow, snapshot: TableSnapshot) -> list[RenderableType]:
+    return [
+        str(row.run_id),
+        f"{STATUS_ICONS[row.status]} {row.status}",
+        ProgressBar(total=1.0, completed=row.progress, width=16),
+        f"{row.progress:4.0%}",
+        row.epoch,
+        format_seconds(row.seconds_left),
+        *(format_value(row.knobs[name]) for name in snapshot.knob_names),
+        *(format_value(row.metrics.get(name)) for name in snapshot.metric_names),
+        row.note,
+    ]

@@ -1,0 +1,58 @@
+"""How far a lease goes: chunk boundaries that cost under two percent and that runs can be compared at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+OVERHEAD_SHARE = 0.02
+"""Restoring and checkpointing may cost this share of the training time."""
+
+SHORTEST_CHUNK = 0.25
+"""Seconds; below this, hopping more often helps nobody who looks at a table."""
+
+FIRST_CHUNKS = 4
+"""Chunks per epoch before anything was measured."""
+
+MOST_CHUNKS = 64
+_SMOOTHING = 0.5
+
+
+@dataclass
+class Pace:
+    """Measured speed of a run: seconds per step, and seconds that a hop costs."""
+
+    step_seconds: float | None = None
+    hop_seconds: float = 0.0
+
+    def observe(self, steps: int, seconds: float, overhead: float) -> None:
+        if steps < 1:
+            return
+        known = self.step_seconds
+        measured = seconds / steps
+        self.step_seconds = measured if known is None else known + _SMOOTHING * (measured - known)
+        self.hop_seconds += (_SMOOTHING if known is not None else 1.0) * (overhead - self.hop_seconds)
+
+    @property
+    def chunk_seconds(self) -> float:
+        """Length of a chunk that keeps the cost of hopping under its share."""
+        return max(SHORTEST_CHUNK, self.hop_seconds / OVERHEAD_SHARE)
+
+
+def next_boundary(step: int, *, steps_per_epoch: int, total: int, chunks: int | None, pace: Pace) -> int:
+    """Step that the next lease of a run at ``step`` should reach.
+
+    Boundaries cut an epoch into a power of two of equal parts (or into ``chunks`` where the user says so), so that
+    different runs stop at the same places of the data. A lease spans whole epochs where an epoch is shorter than a
+    chunk should be.
+    """
+    if chunks is None and pace.step_seconds is not None:
+        epochs = pace.chunk_seconds / max(pace.step_seconds * steps_per_epoch, 1e-9)
+        if epochs >= 2:  # noqa: PLR2004 - at least two whole epochs
+            return min(total, (step // steps_per_epoch + int(epochs)) * steps_per_epoch)
+        chunks = min(MOST_CHUNKS, 1 << max(0, math.floor(math.log2(1 / epochs)))) if epochs < 1 else 1
+    parts = max(1, min(chunks or FIRST_CHUNKS, steps_per_epoch))
+    epoch, within = divmod(step, steps_per_epoch)
+    part = within * parts // steps_per_epoch + 1
+    boundary = -(-part * steps_per_epoch // parts)
+    return min(total, epoch * steps_per_epoch + boundary)

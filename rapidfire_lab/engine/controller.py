@@ -1,0 +1,299 @@
+"""The controller: one thread that owns the journal, the wire, the schedule and this node's slots."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import zmq
+
+import rapidfire_lab
+from rapidfire_lab.engine import protocol, requests
+from rapidfire_lab.engine.children import exit_reason
+from rapidfire_lab.engine.scheduler import DrainAsked, SlotDown, SlotUp
+from rapidfire_lab.errors import RapidfireLabError
+
+if TYPE_CHECKING:
+    from rapidfire_lab.engine.home import EngineHome
+    from rapidfire_lab.engine.ledger import Ledger
+    from rapidfire_lab.engine.node import Node
+    from rapidfire_lab.engine.settings import EngineSettings
+
+_TICK = 0.1
+_PROGRESS_SECONDS = 0.25
+_DRAIN_SECONDS = 20.0
+_TRACKER_DRAIN_SECONDS = 15.0
+_KILL_GRACE = 30.0
+"""Seconds that user code has to reach the end of its minibatch after a stop or delete."""
+
+_REPLY_LIFE = 24 * 3600.0
+
+
+class Controller:
+    """Event loop of the engine."""
+
+    def __init__(
+        self, home: EngineHome, settings: EngineSettings, ledger: Ledger, node: Node
+    ) -> None:
+        self._home = home
+        self._settings = settings
+        self._ledger = ledger
+        self._journal = ledger.journal
+        self._scheduler = ledger.scheduler
+        self._node = node
+        self._slots: dict[int, bytes] = {}
+        self._tracker: bytes | None = None
+        self._progress: dict[int, protocol.Progress] = {}
+        self._preempts: dict[int, float] = {}
+        self._drain_deadline: float | None = None
+        self._last_contact = time.monotonic()
+        self._last_flush = 0.0
+        self._socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self._socket.setsockopt(zmq.SNDHWM, 0)
+        self._socket.setsockopt(zmq.LINGER, 1_000)
+
+    def bind(self, address: str) -> None:
+        self._socket.bind(address)
+
+    def run(self) -> None:
+        """Serve until told to stop, or until idle for long enough."""
+        self._node.want_slots(len(self._scheduler.live_runs()))
+        while not self._finished():
+            now = time.monotonic()
+            self._node.start_due(now)
+            if self._socket.poll(int(_TICK * 1_000)):
+                self._receive_all()
+            self._reap(time.monotonic())
+            self._flush_progress()
+            self._kill_overdue()
+            self._exit_when_idle()
+        self._close()
+
+    def drain(self) -> None:
+        """Stop granting leases, and stop serving once every slot has committed what it was doing."""
+        if self._drain_deadline is not None:
+            return
+        self._drain_deadline = time.monotonic() + _DRAIN_SECONDS
+        with self._journal.transaction():
+            self._journal.add_event("The engine is shutting down")
+            self._ledger.feed(DrainAsked())
+        self._tell_slots()
+
+    def _finished(self) -> bool:
+        if self._drain_deadline is None:
+            return False
+        busy = any(slot.phase == "busy" for slot in self._scheduler.slots.values())
+        return not busy or time.monotonic() > self._drain_deadline
+
+    def _close(self) -> None:
+        for identity in self._slots.values():
+            self._send(identity, protocol.Exit())
+        self._drain_tracker()
+        self._node.close()
+        self._socket.close()
+
+    def _drain_tracker(self) -> None:
+        deadline = time.monotonic() + _TRACKER_DRAIN_SECONDS
+        while self._tracker and self._journal.outbox_size() and time.monotonic() < deadline:
+            if self._socket.poll(int(_TICK * 1_000)):
+                self._receive_all()
+            if any(child.name == "tracker" for child, _ in self._node.reap(time.monotonic())):
+                return
+        if self._tracker:
+            self._send(self._tracker, protocol.Exit())
+
+    # Messages
+
+    def _receive_all(self) -> None:
+        while True:
+            try:
+                identity, frame = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            except ValueError:
+                continue
+            self._receive(identity, frame)
+
+    def _receive(self, identity: bytes, frame: bytes) -> None:
+        try:
+            message = protocol.decode_to_controller(frame)
+        except msgspec.MsgspecError as error:
+            self._send(identity, protocol.Reply(request_id="", error=f"unreadable message: {error}"))
+            return
+        match message:
+            case protocol.SlotReady():
+                self._slot_ready(identity, message)
+            case protocol.Progress():
+                self._collect_progress(message)
+            case protocol.LeaseDone():
+                self._lease_done(message)
+            case protocol.TrackerReady():
+                self._tracker = identity
+                self._send(identity, protocol.OutboxGrew())
+            case protocol.Tracked():
+                self._tracked(message)
+            case _:
+                self._last_contact = time.monotonic()
+                self._answer_or_crash(identity, message)
+
+    def _send(self, identity: bytes, message: protocol.Message) -> None:
+        self._send_raw(identity, protocol.encode(message))
+
+    def _send_raw(self, identity: bytes, frame: bytes) -> None:
+        self._socket.send_multipart([identity, frame])
+
+    def _tell_slots(self) -> None:
+        """Send what the ledger has for the slots, now that its transaction is committed."""
+        outgoing, self._ledger.outgoing = self._ledger.outgoing, []
+        for slot, message in outgoing:
+            if isinstance(message, protocol.Preempt):
+                self._preempts.setdefault(message.lease, time.monotonic() + _KILL_GRACE)
+            if slot in self._slots:
+                self._send(self._slots[slot], message)
+        if self._tracker:
+            self._send(self._tracker, protocol.OutboxGrew())
+
+    # Requests
+
+    def _answer_or_crash(self, identity: bytes, request: protocol.Request) -> None:
+        """Answer; on an error of our own say so and crash: a fresh controller reads a state that is whole."""
+        try:
+            self._send_raw(identity, self._answer(request))
+        except Exception as error:
+            text = f"internal error of the engine ({type(error).__name__}: {error}); its log has more"
+            self._send(identity, protocol.Reply(request_id=request.request_id, error=text))
+            self._socket.close(linger=1_000)
+            raise
+
+    def _answer(self, request: protocol.Request) -> bytes:
+        """Answer a client; a request that was answered before gets the same answer."""
+        if isinstance(request, protocol.Status):
+            return protocol.encode(protocol.Reply(request_id=request.request_id, result=self._status()))
+        known = self._journal.recall_reply(request.request_id)
+        if known is not None:
+            return known
+        try:
+            frame = self._carry_out(request)
+        except RapidfireLabError as error:
+            self._ledger.outgoing.clear()
+            return protocol.encode(
+                protocol.Reply(request_id=request.request_id, error=str(error), error_type=type(error).__name__)
+            )
+        self._tell_slots()
+        self._node.want_slots(len(self._scheduler.live_runs()))
+        return frame
+
+    def _carry_out(self, request: protocol.Request) -> bytes:
+        with self._journal.transaction(durable=True):
+            result = self._dispatch(request)
+            frame = protocol.encode(protocol.Reply(request_id=request.request_id, result=result))
+            self._journal.remember_reply(request.request_id, frame)
+            self._journal.forget_replies(time.time() - _REPLY_LIFE)
+        return frame
+
+    def _dispatch(self, request: protocol.Request) -> dict[str, Any]:
+        match request:
+            case protocol.CreateExperiment():
+                return requests.create_experiment(request, self._ledger, self._home)
+            case protocol.EndExperiment():
+                return requests.end_experiment(request, self._ledger)
+            case protocol.SubmitFit():
+                return requests.submit_fit(request, self._ledger)
+            case protocol.RunOperation():
+                return requests.operate(request, self._ledger)
+            case protocol.Shutdown():
+                self._node.ask_to_drain()
+        return {}
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "version": rapidfire_lab.__version__,
+            "api_level": protocol.API_LEVEL,
+            "epoch": self._journal.epoch,
+            "active_runs": len(self._scheduler.live_runs()),
+            "unsent": self._journal.outbox_size(),
+            "slots": [
+                {"slot": slot.index, "phase": slot.phase, "run": slot.run, "pid": self._node.slot_pid(slot.index)}
+                for slot in self._scheduler.slots.values()
+            ],
+            "processes": self._node.processes(),
+        }
+
+    # Slots and tracker
+
+    def _slot_ready(self, identity: bytes, message: protocol.SlotReady) -> None:
+        self._slots[message.slot] = identity
+        with self._journal.transaction():
+            self._journal.add_event(f"Slot {message.slot} is up on {message.device} (pid {message.pid})")
+            self._ledger.feed(SlotUp(message.slot))
+        self._tell_slots()
+
+    def _reap(self, now: float) -> None:
+        for child, code in self._node.reap(now):
+            slot = self._node.slot_of(child.name)
+            if slot is None:
+                self._tracker = None
+            elif self._drain_deadline is None or code != 0:
+                self._slot_died(slot, exit_reason(code))
+
+    def _slot_died(self, slot: int, reason: str) -> None:
+        self._receive_all()  # what it managed to say before it died
+        self._slots.pop(slot, None)
+        state = self._scheduler.slots.get(slot)
+        if state and state.lease:
+            self._progress.pop(state.lease, None)
+        with self._journal.transaction():
+            self._journal.add_event(f"Slot {slot} {reason}", level="warning")
+            explanation = f"The slot's process {reason} while it trained this run, several times at the same place."
+            self._ledger.feed(SlotDown(slot, explanation))
+        self._tell_slots()
+
+    def _collect_progress(self, message: protocol.Progress) -> None:
+        earlier = self._progress.get(message.lease)
+        if earlier:
+            message.points = earlier.points + message.points
+        self._progress[message.lease] = message
+
+    def _flush_progress(self) -> None:
+        if not self._progress or time.monotonic() - self._last_flush < _PROGRESS_SECONDS:
+            return
+        self._last_flush = time.monotonic()
+        reports, self._progress = self._progress, {}
+        with self._journal.transaction():
+            for report in reports.values():
+                self._ledger.progress(report.lease, report.step, report.loss, report.points)
+
+    def _lease_done(self, message: protocol.LeaseDone) -> None:
+        self._preempts.pop(message.lease, None)
+        report = self._progress.pop(message.lease, None)
+        if report:
+            message.points = report.points + message.points
+        with self._journal.transaction():
+            self._ledger.lease_done(message)
+        self._tell_slots()
+
+    def _kill_overdue(self) -> None:
+        """Kill slots whose user code does not come back after a stop or delete."""
+        now = time.monotonic()
+        for slot in self._scheduler.slots.values():
+            if slot.lease is not None and self._preempts.get(slot.lease, now) < now:
+                del self._preempts[slot.lease]
+                self._node.kill_slot(slot.index)
+
+    def _tracked(self, message: protocol.Tracked) -> None:
+        with self._journal.transaction():
+            self._journal.drop_outbox(message.outbox_ids)
+            for run, mlflow_run_id in message.mlflow_run_ids.items():
+                self._journal.update_run(run, mlflow_run_id=mlflow_run_id)
+        if self._tracker and self._journal.outbox_size():
+            self._send(self._tracker, protocol.OutboxGrew())
+
+    def _exit_when_idle(self) -> None:
+        if self._scheduler.live_runs():
+            self._last_contact = time.monotonic()
+        elif time.monotonic() - self._last_contact > self._settings.idle_minutes * 60:
+            self.drain()
+        if self._node.drain_asked:
+            self.drain()

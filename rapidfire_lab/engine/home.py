@@ -1,0 +1,171 @@
+"""Where an engine lives on disk, and how its processes find each other.
+
+One engine serves one home. The home keeps what must last (journal, experiments, data, MLflow store, logs);
+the runtime folder keeps what dies with the engine (socket, rendezvous file).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from rapidfire_lab.errors import EngineError
+
+HOME_VARIABLE = "RAPIDFIRE_LAB_HOME"
+_SOCKET_PATH_LIMIT = 100
+"""Unix socket paths end at 104 to 108 bytes, depending on the system."""
+
+
+class EngineIdentity(msgspec.Struct, kw_only=True):
+    """What a live controller says of itself in ``engine.json``."""
+
+    pid: int
+    epoch: str
+    version: str
+    api_level: int
+    address: str
+    started: float
+
+
+@dataclass(frozen=True)
+class EngineHome:
+    """The folder of one engine and the paths in it."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> EngineHome:
+        """Home from ``$RAPIDFIRE_LAB_HOME``, else ``rapidfire_lab`` in Jupyter's data folder."""
+        chosen = os.environ.get(HOME_VARIABLE)
+        if chosen:
+            return cls(Path(chosen).expanduser().absolute())
+        from jupyter_core.paths import jupyter_data_dir
+
+        return cls(Path(jupyter_data_dir()) / "rapidfire_lab")
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.sqlite"
+
+    @property
+    def engine_lock(self) -> Path:
+        """Held by the torchrun agent for as long as it lives."""
+        return self.root / "engine.lock"
+
+    @property
+    def writer_lock(self) -> Path:
+        """Held by the controller: the journal has one writer, whoever launched it."""
+        return self.root / "writer.lock"
+
+    @property
+    def identity(self) -> Path:
+        return self.root / "engine.json"
+
+    @property
+    def failure(self) -> Path:
+        """Why the last engine refused to come up."""
+        return self.root / "failure.txt"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
+
+    @property
+    def mlflow_uri(self) -> str:
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        return self.root / "mlflow-artifacts"
+
+    @property
+    def runtime(self) -> Path:
+        """Folder of sockets: in the home, or under the system's temporary folder where paths are too long."""
+        inside = self.root / "run"
+        if len(os.fsencode(inside)) + len("/wire.sock") <= _SOCKET_PATH_LIMIT:
+            return inside
+        digest = hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+        return Path(tempfile.gettempdir()) / f"rapidfire_lab-{os.getuid()}-{digest}"
+
+    def create(self) -> None:
+        """Make the folders, readable by their owner alone.
+
+        Raises
+        ------
+        EngineError
+            When a folder cannot be made, belongs to somebody else or is open to others.
+        """
+        for folder in (self.root, self.logs, self.data, self.experiments, self.runtime):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                message = (
+                    f"The engine home {self.root} cannot be used ({error.strerror}: {error.filename}). "
+                    f"Set {HOME_VARIABLE} to a folder that you can write to."
+                )
+                raise EngineError(message) from error
+            _require_private(folder)
+
+    def read_identity(self) -> EngineIdentity | None:
+        """Identity of the last controller that came up here, alive or not."""
+        try:
+            return msgspec.json.decode(self.identity.read_bytes(), type=EngineIdentity)
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            return None
+
+    def write_failure(self, reason: str) -> None:
+        write_private(self.failure, reason.encode())
+
+    def why_down(self) -> str:
+        """What is known of why the engine is not up."""
+        log = self.logs / "engine.log"
+        try:
+            return self.failure.read_text()
+        except OSError:
+            pass
+        try:
+            last = log.read_text(errors="replace").strip().rpartition("\n")[2]
+        except OSError:
+            last = "no log was written"
+        return f"Its log {log} ends: {last}"
+
+    def write_identity(self, identity: EngineIdentity) -> None:
+        write_private(self.identity, msgspec.json.encode(identity))
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace ``path`` atomically by a file that only its owner can read."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _require_private(folder: Path) -> None:
+    status = folder.stat()
+    if status.st_uid != os.getuid():
+        message = f"{folder} belongs to another user. Set {HOME_VARIABLE} to a folder of your own."
+        raise EngineError(message)
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        folder.chmod(0o700)

@@ -1,0 +1,158 @@
+"""Starting an engine that outlives its starter.
+
+``python -m rapidfire_lab.engine.launcher`` is a short-lived process between the notebook kernel and torchrun: the
+kernel neither has to reap the engine nor finds it among its descendants. The engine gets a session of its own, no
+inherited output and an environment without the kernel's marks.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import tempfile
+from typing import IO, TYPE_CHECKING
+
+from rapidfire_lab.engine.home import HOME_VARIABLE, EngineHome
+from rapidfire_lab.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MARKER_VARIABLE = "RAPIDFIRE_LAB_ENGINE"
+"""In the environment of every process of an engine: its home, so that leftovers can be told."""
+
+_KERNEL_VARIABLES = (
+    "JPY_PARENT_PID",
+    "JPY_SESSION_NAME",
+    "MPLBACKEND",
+    "PYDEVD_USE_FRAME_EVAL",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "FORCE_COLOR",
+    "PAGER",
+    "GIT_PAGER",
+)
+"""What Jupyter sets for a kernel and would confuse an engine."""
+
+_LARGEST_LOG = 10_000_000
+_MOST_RESTARTS = 100
+
+
+def try_lock(path: Path) -> IO[bytes] | None:
+    """Take the lock of an engine home, or None when an engine holds it."""
+    lock = path.open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
+def is_alive(home: EngineHome) -> bool:
+    """Whether an engine of this home lives: its lock is held, whatever pids say."""
+    try:
+        lock = try_lock(home.engine_lock)
+    except OSError:
+        return False
+    if lock is None:
+        return True
+    lock.close()
+    return False
+
+
+def launch(home: EngineHome) -> None:
+    """Start an engine for this home, unless one lives; returns before it can be talked to.
+
+    Raises
+    ------
+    EngineError
+        When the launcher process fails.
+    """
+    home.create()
+    environment = {**os.environ, HOME_VARIABLE: str(home.root)}
+    command = [sys.executable, "-m", "rapidfire_lab.engine.launcher"]
+    result = subprocess.run(  # noqa: S603 - our own interpreter and module
+        command,
+        cwd=home.root,  # not the notebook folder: what only that folder offers would be missing later
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        message = f"The engine could not be started: {result.stderr.strip() or result.stdout.strip()}"
+        raise EngineError(message)
+
+
+def _rotate(log: Path) -> None:
+    if log.exists() and log.stat().st_size > _LARGEST_LOG:
+        log.replace(log.with_suffix(".log.1"))
+
+
+def _torchrun(rendezvous: str) -> list[str]:
+    """Stock torchrun. Its rendezvous is a file in our private folder: a TCP store would listen on every interface."""
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nnodes=1",
+        "--nproc-per-node=1",
+        f"--max-restarts={_MOST_RESTARTS}",
+        "--monitor-interval=0.1",
+        "--rdzv-backend=c10d",
+        f"--rdzv-endpoint={rendezvous}",
+        "--rdzv-conf=store_type=file",
+        "--rdzv-id=rapidfire-lab",
+        "-m",
+        "rapidfire_lab.engine.node",
+    ]
+
+
+def _environment(home: EngineHome) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _KERNEL_VARIABLES}
+    own = {
+        HOME_VARIABLE: str(home.root),
+        MARKER_VARIABLE: str(home.root),
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return kept | own
+
+
+def _spawn(home: EngineHome, lock: IO[bytes]) -> None:
+    for old in home.runtime.glob("rendezvous-*"):
+        old.unlink(missing_ok=True)
+    rendezvous = tempfile.mktemp(prefix="rendezvous-", dir=home.runtime)  # noqa: S306 - in a folder of our own
+    log_path = home.logs / "engine.log"
+    _rotate(log_path)
+    with log_path.open("ab") as log:
+        subprocess.Popen(  # noqa: S603 - our own interpreter
+            _torchrun(rendezvous),
+            cwd=home.root,
+            env=_environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=(lock.fileno(),),
+        )
+
+
+def main() -> None:
+    """Entry point of the launcher process."""
+    os.umask(0o077)
+    home = EngineHome.default()
+    home.create()
+    lock = try_lock(home.engine_lock)
+    if lock is not None:
+        home.identity.unlink(missing_ok=True)
+        home.failure.unlink(missing_ok=True)
+        _spawn(home, lock)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Files of an experiment.
+
+::
+
+    <experiment>/
+      spec.json, spec/                    source snapshot of the MLSpec and its sibling modules
+      runs/<run_id>/run.log               what user code printed
+      runs/<run_id>/state/step-*          the last two checkpoints to go on from
+      runs/<run_id>/checkpoints/final.safetensors, final.json, epoch-<n>.safetensors
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from rapidfire_lab.engine.home import write_private
+
+_KEPT_CHECKPOINTS = 2
+
+
+class SpecInfo(msgspec.Struct, kw_only=True):
+    """What ``spec.json`` says of the snapshot."""
+
+    main: str
+    hash: str
+    original: str
+
+
+@dataclass(frozen=True)
+class ExperimentLayout:
+    root: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "spec"
+
+    def run(self, run_id: int) -> Path:
+        return self.root / "runs" / str(run_id)
+
+    def log(self, run_id: int) -> Path:
+        return self.run(run_id) / "run.log"
+
+    def weights(self, run_id: int, step: int) -> Path:
+        return self._state_folder(run_id) / f"step-{step:09d}.safetensors"
+
+    def state(self, run_id: int, step: int) -> Path:
+        return self._state_folder(run_id) / f"step-{step:09d}.state.pt"
+
+    def checkpoints(self, run_id: int) -> Path:
+        return self.run(run_id) / "checkpoints"
+
+    def epoch_weights(self, run_id: int, epoch: int) -> Path:
+        return self.checkpoints(run_id) / f"epoch-{epoch}.safetensors"
+
+    def final_weights(self, run_id: int) -> Path:
+        return self.checkpoints(run_id) / "final.safetensors"
+
+    def _state_folder(self, run_id: int) -> Path:
+        return self.run(run_id) / "state"
+
+    # Making and removing
+
+    def write_spec(self, sources: dict[str, str], info: SpecInfo) -> None:
+        """Keep a snapshot of the spec, from which slots import it."""
+        for name, text in sources.items():
+            target = self.spec / name
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(target, text.encode())
+        write_private(self.root / "spec.json", msgspec.json.encode(info))
+
+    def spec_info(self) -> SpecInfo:
+        return msgspec.json.decode((self.root / "spec.json").read_bytes(), type=SpecInfo)
+
+    def spec_folder_of_user(self) -> Path:
+        """Folder that the snapshot was taken of."""
+        return Path(self.spec_info().original).parent
+
+    def make_run(self, run_id: int) -> None:
+        self._state_folder(run_id).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.checkpoints(run_id).mkdir(mode=0o700, exist_ok=True)
+
+    def keep_final(self, run_id: int, step: int, metadata: dict[str, object]) -> None:
+        """Make the checkpoint of ``step`` the run's final one; does nothing for a run that never committed."""
+        weights = self.weights(run_id, step)
+        if not weights.exists():
+            return
+        final = self.final_weights(run_id)
+        temporary = final.with_name(f".{final.name}.tmp")
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(weights, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(weights, temporary)
+        temporary.replace(final)
+        self.write_metadata(final, metadata)
+
+    @staticmethod
+    def write_metadata(weights: Path, metadata: dict[str, object]) -> None:
+        """Write the JSON file that goes with a checkpoint."""
+        write_private(weights.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(metadata)))
+
+    def drop_old_checkpoints(self, run_id: int, *, keep_to: int) -> None:
+        """Drop checkpoints but the last two up to ``keep_to``: the newest may not have reached the disk's platter."""
+        folder = self._state_folder(run_id)
+        names = sorted(path.name for path in folder.glob("step-*.safetensors"))
+        committed = [name for name in names if name <= self.weights(run_id, keep_to).name]
+        for name in committed[:-_KEPT_CHECKPOINTS]:
+            for suffix in (".safetensors", ".state.pt"):
+                (folder / name.replace(".safetensors", suffix)).unlink(missing_ok=True)
+
+    def drop_run(self, run_id: int) -> None:
+        """Free a deleted run's disk; its log stays."""
+        for folder in (self._state_folder(run_id), self.checkpoints(run_id)):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,238 @@
+"""Between the pure scheduler and the world: events go in, and what follows is written down and told.
+
+Every method is called inside a journal transaction. Messages are kept in ``outgoing`` until it has committed: nobody
+hears of anything that a crash could still undo.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rapidfire_lab
+from rapidfire_lab.engine.layout import ExperimentLayout
+from rapidfire_lab.engine.protocol import Grant, LeaseDone, Preempt
+from rapidfire_lab.engine.scheduler import (
+    Event,
+    GrantLease,
+    Instruction,
+    LeaseEnded,
+    LeaseLost,
+    PreemptLease,
+    RunEnded,
+    RunState,
+    RunWaits,
+    Scheduler,
+)
+
+if TYPE_CHECKING:
+    from rapidfire_lab.journal import ExperimentRecord, JournalWriter, MetricPoint, RunRecord
+
+_LOG_TAIL = 4_000
+
+
+def run_state(run: RunRecord, num_chunks: int | None) -> RunState:
+    """The scheduler's view of a journal row."""
+    return RunState(
+        key=run.id,
+        steps_per_epoch=run.steps_per_epoch,
+        epochs=run.epochs,
+        step=run.step,
+        num_chunks=num_chunks,
+        handicap=run.handicap,
+        slot=run.slot,
+        deaths=run.deaths,
+    )
+
+
+class Ledger:
+    """Carries the scheduler's instructions out in the journal and the experiment folder."""
+
+    def __init__(self, journal: JournalWriter, scheduler: Scheduler) -> None:
+        self.journal = journal
+        self.scheduler = scheduler
+        self.outgoing: list[tuple[int, Grant | Preempt]] = []
+        """Messages to slots, by slot index."""
+
+    def feed(self, event: Event) -> None:
+        for instruction in self.scheduler.handle(event):
+            self._carry_out(instruction)
+
+    def _carry_out(self, instruction: Instruction) -> None:
+        match instruction:
+            case GrantLease():
+                self._grant(instruction)
+            case PreemptLease():
+                self.outgoing.append((instruction.slot, Preempt(lease=instruction.lease, discard=instruction.discard)))
+            case LeaseLost():
+                self._lose(instruction)
+            case RunEnded():
+                self._end(instruction)
+            case RunWaits():
+                self._wait(instruction)
+
+    def _wait(self, waits: RunWaits) -> None:
+        """Between two leases a run that has trained is still called running: it is in the rotation."""
+        self.journal.update_run(
+            waits.run,
+            status="running" if self.journal.run_by_key(waits.run).started else "queued",
+            wanted=None,
+            ended_by=None,
+            ended=None,
+            slot=None,
+            handicap=waits.handicap,
+        )
+
+    # Leases
+
+    def _grant(self, grant: GrantLease) -> None:
+        run = self.journal.run_by_key(grant.run)
+        fit = self.journal.fit(run.fit_id)
+        experiment = self.journal.experiment_by_id(run.experiment_id)
+        self.journal.open_lease(
+            lease=grant.lease, run=grant.run, slot=grant.slot, from_step=grant.from_step, to_step=grant.to_step
+        )
+        self.journal.update_run(
+            grant.run, status="running", slot=grant.slot, started=run.started or time.time()
+        )
+        if run.started is None:
+            self.event(run, f"Run {run.run_id} started on slot {grant.slot}")
+        message = Grant(
+            lease=grant.lease,
+            run=grant.run,
+            run_id=run.run_id,
+            experiment=experiment.name,
+            experiment_path=experiment.path,
+            config=run.leaf,
+            data=json.loads(fit.data),
+            seed=fit.seed,
+            epochs=run.epochs,
+            steps_per_epoch=run.steps_per_epoch,
+            from_step=grant.from_step,
+            to_step=grant.to_step,
+            base_lease=run.base_lease,
+            epoch_checkpoints=experiment.epoch_checkpoints,
+        )
+        self.outgoing.append((grant.slot, message))
+
+    def progress(self, lease: int, step: int, loss: float | None, points: list[MetricPoint]) -> None:
+        """Take what a slot reports between commits."""
+        key = self.scheduler.lease_holder(lease)
+        if key is None:
+            return
+        self.journal.update_run(key, live_step=step, live_loss=loss)
+        self.journal.add_points(key, points)
+
+    def lease_done(self, done: LeaseDone) -> None:
+        """Commit a lease. One that is no longer held is refused: only its slot becomes free."""
+        key = self.scheduler.lease_holder(done.lease)
+        if key is not None:
+            self._commit(self.journal.run_by_key(key), done)
+        ended = LeaseEnded(
+            lease=done.lease,
+            outcome=done.outcome,
+            step=done.step,
+            trained_steps=done.trained_steps,
+            seconds=done.seconds,
+            overhead=done.overhead,
+        )
+        self.feed(ended)
+
+    def _commit(self, run: RunRecord, done: LeaseDone) -> None:
+        self.journal.add_points(run.id, done.points)
+        if done.outcome == "failed":
+            self.journal.close_lease(done.lease, "failed")
+            self.journal.update_run(run.id, error=done.error, traceback=done.traceback)
+            self.journal.add_outbox(run.id, "points", {"after": run.step, "to": None})
+            return
+        self.journal.close_lease(done.lease, "committed")
+        self.journal.update_run(
+            run.id,
+            step=done.step,
+            live_step=done.step,
+            completed_epochs=done.completed_epochs,
+            base_lease=done.lease,
+            deaths=0 if done.step > run.step else run.deaths,
+            seconds=run.seconds + done.seconds + done.overhead,
+            device=done.device,
+        )
+        self.journal.add_outbox(run.id, "points", {"after": run.step, "to": done.step})
+        self._keep_files(run, done)
+        if done.completed_epochs > run.completed_epochs:
+            self.event(run, f"Run {run.run_id} finished epoch {done.completed_epochs} of {run.epochs}")
+
+    def _keep_files(self, run: RunRecord, done: LeaseDone) -> None:
+        layout = self._layout(run)
+        layout.drop_old_checkpoints(run.run_id, keep_to=done.step)
+        experiment = self.journal.experiment_by_id(run.experiment_id)
+        if experiment.epoch_checkpoints:
+            for epoch in range(run.completed_epochs + 1, done.completed_epochs + 1):
+                layout.write_metadata(layout.epoch_weights(run.run_id, epoch), self._metadata(run, experiment, epoch))
+
+    def _lose(self, lost: LeaseLost) -> None:
+        run = self.journal.run_by_key(lost.run)
+        self.journal.close_lease(lost.lease, "lost")
+        self.journal.trim_points(lost.run, run.step)
+        self.journal.update_run(lost.run, deaths=lost.deaths, live_step=run.step)
+        self.event(run, f"Run {run.run_id} lost its slot and goes back to step {run.step}", level="warning")
+
+    # Ends
+
+    def _end(self, ended: RunEnded) -> None:
+        run = self.journal.run_by_key(ended.run)
+        columns: dict[str, Any] = {
+            "status": ended.status,
+            "ended_by": ended.ended_by,
+            "ended": time.time(),
+            "wanted": None,
+            "slot": None,
+        }
+        if ended.reason is not None:
+            columns |= {"error": ended.reason, "traceback": self._log_tail(run)}
+        self.journal.update_run(run.id, **columns)
+        self._finish_files(self.journal.run_by_key(run.id))
+        error = columns.get("error") or run.error
+        detail = f": {error}" if ended.status == "failed" and error else ""
+        self.event(
+            run,
+            f"Run {run.run_id} {ended.status} at step {run.step} ({ended.ended_by}){detail}",
+            level="error" if ended.status == "failed" else "info",
+        )
+        self.journal.add_outbox(run.id, "status", {"status": ended.status, "ended_by": ended.ended_by})
+
+    def _finish_files(self, run: RunRecord) -> None:
+        layout = self._layout(run)
+        if run.status == "deleted":
+            layout.drop_run(run.run_id)
+            return
+        experiment = self.journal.experiment_by_id(run.experiment_id)
+        layout.keep_final(run.run_id, run.step, self._metadata(run, experiment, run.completed_epochs))
+
+    def _metadata(self, run: RunRecord, experiment: ExperimentRecord, epoch: int) -> dict[str, object]:
+        points = self.journal.points(run.id, per="epoch")
+        return {
+            "rapidfire_lab": rapidfire_lab.__version__,
+            "experiment": experiment.name,
+            "run_id": run.run_id,
+            "status": run.status,
+            "epoch": epoch,
+            "step": run.step if epoch == run.completed_epochs else epoch * run.steps_per_epoch,
+            "config": run.leaf,
+            "spec_hash": experiment.spec_hash,
+            "metrics": {point.name: point.value for point in points if point.epoch == epoch},
+        }
+
+    def _log_tail(self, run: RunRecord) -> str:
+        try:
+            text = self._layout(run).log(run.run_id).read_text(errors="replace")
+        except OSError:
+            return ""
+        return text[-_LOG_TAIL:]
+
+    def _layout(self, run: RunRecord) -> ExperimentLayout:
+        return ExperimentLayout(Path(self.journal.experiment_by_id(run.experiment_id).path))
+
+    def event(self, run: RunRecord, message: str, level: str = "info") -> None:
+        self.journal.add_event(message, experiment_id=run.experiment_id, run_id=run.run_id, level=level)

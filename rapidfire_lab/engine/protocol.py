@@ -1,0 +1,184 @@
+"""The one wire: what clients, slots and the tracker say to the controller, and what it says to them.
+
+MessagePack on ZeroMQ, controller ROUTER, everybody else DEALER. Values are plain data; nothing on the wire is code.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from rapidfire_lab.journal.records import MetricPoint
+
+API_LEVEL = 1
+"""Grows when a client of an older level could not talk to this engine."""
+
+Outcome = Literal["reached", "preempted", "finished", "converged", "failed", "discarded"]
+"""How a lease ended: target step reached, stopped on the way, last epoch done, ``has_converged`` said so, error,
+or dropped without a commit because its run was deleted."""
+
+
+class Message(msgspec.Struct, kw_only=True, tag=True):
+    """Base of every message."""
+
+
+# Client to controller. A repeat of the same request_id gets the first answer.
+
+
+class Status(Message):
+    request_id: str
+
+
+class CreateExperiment(Message):
+    request_id: str
+    name: str
+    experiments_path: str | None
+    spec_path: str | None
+    spec_hash: str | None
+    spec_sources: dict[str, str]
+    epoch_checkpoints: bool
+    tracking_uri: str | None
+
+
+class EndExperiment(Message):
+    request_id: str
+    name: str
+
+
+class SubmitFit(Message):
+    request_id: str
+    experiment: str
+    data: dict[str, Any]
+    leaves: list[dict[str, Any]]
+    seed: int
+    num_chunks: int | None
+
+
+class RunOperation(Message):
+    """Stop, resume, delete or clone runs; ``changes`` is a clone's partial config."""
+
+    request_id: str
+    experiment: str
+    run_ids: list[int]
+    operation: Literal["stop", "resume", "delete", "clone"]
+    origin: str = "user"
+    changes: dict[str, Any] = {}
+
+
+class Shutdown(Message):
+    request_id: str
+
+
+class Reply(Message):
+    """Answer to a request: a result, or an error's class name and text."""
+
+    request_id: str
+    result: dict[str, Any] = {}
+    error: str | None = None
+    error_type: str = "EngineError"
+
+
+# Slot and tracker to controller.
+
+
+class SlotReady(Message):
+    slot: int
+    pid: int
+    device: str
+
+
+class Progress(Message):
+    """What a training slot did since it last said so; sent a few times a second at most."""
+
+    lease: int
+    step: int
+    loss: float | None
+    points: list[MetricPoint]
+
+
+class LeaseDone(Message):
+    """End of a lease. The checkpoint of ``step`` is on disk before this is sent, unless the outcome says otherwise."""
+
+    lease: int
+    outcome: Outcome
+    step: int
+    completed_epochs: int
+    points: list[MetricPoint] = []
+    seconds: float = 0.0
+    """Time in training steps and validation."""
+    overhead: float = 0.0
+    """Time to restore and to checkpoint."""
+    trained_steps: int = 0
+    device: str = "cpu"
+    error: str | None = None
+    traceback: str | None = None
+
+
+class TrackerReady(Message):
+    pid: int
+
+
+class Tracked(Message):
+    """The tracker has sent these outbox entries; ``mlflow_run_ids`` maps run keys to new MLflow run ids."""
+
+    outbox_ids: list[int]
+    mlflow_run_ids: dict[int, str]
+
+
+# Controller to slot and tracker.
+
+
+class Grant(Message):
+    """Train one run up to ``to_step``, from the state that lease ``base_lease`` committed (0: from the start)."""
+
+    lease: int
+    run: int
+    run_id: int
+    experiment: str
+    experiment_path: str
+    config: dict[str, Any]
+    data: dict[str, Any]
+    seed: int
+    epochs: int
+    steps_per_epoch: int
+    from_step: int
+    to_step: int
+    base_lease: int
+    epoch_checkpoints: bool
+
+
+class Preempt(Message):
+    """End the lease after the present minibatch; ``discard`` when its work is not wanted."""
+
+    lease: int
+    discard: bool
+
+
+class Exit(Message):
+    """Finish and exit."""
+
+
+class OutboxGrew(Message):
+    """There is something to send."""
+
+
+Request = Status | CreateExperiment | EndExperiment | SubmitFit | RunOperation | Shutdown
+ToController = Request | SlotReady | Progress | LeaseDone | TrackerReady | Tracked
+FromController = Reply | Grant | Preempt | Exit | OutboxGrew
+
+_encoder = msgspec.msgpack.Encoder()
+_to_controller = msgspec.msgpack.Decoder(ToController)
+_from_controller = msgspec.msgpack.Decoder(FromController)
+
+
+def encode(message: Message) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode_to_controller(frame: bytes) -> ToController:
+    return _to_controller.decode(frame)
+
+
+def decode_from_controller(frame: bytes) -> FromController:
+    return _from_controller.decode(frame)

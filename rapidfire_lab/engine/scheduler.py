@@ -1,0 +1,332 @@
+"""Who trains next, where and how far: a pure state machine.
+
+Events go in, instructions come out. There is no I/O and no clock here: the controller carries instructions out and
+the simulator and the tests replay any history in microseconds.
+
+Fairness: among waiting runs the one with the least ``share`` goes next. The share is the number of passes over the
+data that a run has made, plus a handicap given when it is resumed or joins later, so that a newcomer is served like
+the least advanced run and never starves the others while it catches up. Ties go to the run that the slot trained
+last (its state is still there), then to runs that belong to no slot yet, then by age.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from rapidfire_lab.engine.chunks import Pace, next_boundary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rapidfire_lab.engine.protocol import Outcome
+
+RunPhase = Literal["waiting", "leased", "stopped", "ended"]
+SlotPhase = Literal["down", "idle", "busy"]
+Wanted = Literal["stopped", "deleted"]
+
+
+@dataclass
+class RunState:
+    """A run as the scheduler sees it. ``step`` is the last committed one."""
+
+    key: int
+    steps_per_epoch: int
+    epochs: int
+    step: int = 0
+    num_chunks: int | None = None
+    handicap: float = 0.0
+    phase: RunPhase = "waiting"
+    wanted: Wanted | None = None
+    slot: int | None = None
+    """Slot of the lease, or of the last one."""
+    deaths: int = 0
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_per_epoch * self.epochs
+
+    @property
+    def share(self) -> float:
+        return self.step / self.steps_per_epoch + self.handicap
+
+
+@dataclass
+class SlotState:
+    index: int
+    phase: SlotPhase = "down"
+    run: int | None = None
+    lease: int | None = None
+
+
+@dataclass(frozen=True)
+class RunAdded:
+    run: RunState
+    newcomer: bool = False
+    """Whether it joins runs that have trained already, and must not overtake them all."""
+
+
+@dataclass(frozen=True)
+class SlotUp:
+    slot: int
+
+
+@dataclass(frozen=True)
+class SlotDown:
+    slot: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class LeaseEnded:
+    lease: int
+    outcome: Outcome
+    step: int
+    trained_steps: int = 0
+    seconds: float = 0.0
+    overhead: float = 0.0
+
+
+@dataclass(frozen=True)
+class StopAsked:
+    run: int
+
+
+@dataclass(frozen=True)
+class ResumeAsked:
+    run: int
+
+
+@dataclass(frozen=True)
+class DeleteAsked:
+    run: int
+
+
+@dataclass(frozen=True)
+class DrainAsked:
+    """The engine is about to exit: every lease ends at its next minibatch and no new one is granted."""
+
+
+Event = RunAdded | SlotUp | SlotDown | LeaseEnded | StopAsked | ResumeAsked | DeleteAsked | DrainAsked
+
+
+@dataclass(frozen=True)
+class GrantLease:
+    lease: int
+    run: int
+    slot: int
+    from_step: int
+    to_step: int
+
+
+@dataclass(frozen=True)
+class PreemptLease:
+    lease: int
+    slot: int
+    discard: bool
+
+
+@dataclass(frozen=True)
+class LeaseLost:
+    """The slot died under the lease; the run goes back to its last commit."""
+
+    lease: int
+    run: int
+    deaths: int
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """The run leaves the schedule. ``stopped`` runs may come back."""
+
+    run: int
+    status: Literal["stopped", "completed", "failed", "deleted"]
+    ended_by: Literal["epochs", "converged", "user", "error"]
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RunWaits:
+    """The run waits for a slot (again)."""
+
+    run: int
+    handicap: float
+
+
+Instruction = GrantLease | PreemptLease | LeaseLost | RunEnded | RunWaits
+
+
+class Scheduler:
+    """The state machine. ``handle`` takes one event and returns what is to be done, in order."""
+
+    def __init__(self, *, last_lease: int = 0, max_attempts: int = 3) -> None:
+        self.runs: dict[int, RunState] = {}
+        self.slots: dict[int, SlotState] = {}
+        self.story: deque[Event | Instruction] = deque(maxlen=1_000)
+        self._draining = False
+        self._last_lease = last_lease
+        self._max_attempts = max_attempts
+        self._leases: dict[int, tuple[int, int]] = {}
+
+    def handle(self, event: Event) -> list[Instruction]:
+        instructions = self._transition(event)
+        instructions += self._fill_slots()
+        self.story.append(event)
+        self.story.extend(instructions)
+        return instructions
+
+    def adopt(self, run: RunState) -> None:
+        """Take in a run that is out of the schedule, so that it can be resumed or deleted."""
+        self.runs[run.key] = dataclasses.replace(run, phase="stopped")
+
+    def lease_holder(self, lease: int) -> int | None:
+        """Run that holds this lease now; None for a lease that is over, whose results are refused."""
+        return self._leases[lease][0] if lease in self._leases else None
+
+    def live_runs(self) -> list[RunState]:
+        return [run for run in self.runs.values() if run.phase in ("waiting", "leased")]
+
+    def _transition(self, event: Event) -> list[Instruction]:
+        match event:
+            case RunAdded():
+                return self._add(event)
+            case SlotUp():
+                self.slots[event.slot] = SlotState(event.slot, phase="idle")
+                return []
+            case SlotDown():
+                return self._slot_down(event)
+            case LeaseEnded():
+                return self._lease_ended(event)
+            case StopAsked():
+                return self._stop(self.runs[event.run])
+            case ResumeAsked():
+                return self._wait(self.runs[event.run], newcomer=True)
+            case DeleteAsked():
+                return self._delete(self.runs[event.run])
+            case DrainAsked():
+                self._draining = True
+                return [PreemptLease(lease, slot, discard=False) for lease, (_, slot) in self._leases.items()]
+
+    def _add(self, event: RunAdded) -> list[Instruction]:
+        self.runs[event.run.key] = event.run
+        return self._wait(event.run, newcomer=event.newcomer)
+
+    def _wait(self, run: RunState, *, newcomer: bool = False) -> list[Instruction]:
+        if newcomer:
+            others = [other.share for other in self.live_runs() if other is not run]
+            run.handicap += max(0.0, min(others, default=0.0) - run.share)
+        run.phase, run.wanted = "waiting", None
+        return [RunWaits(run.key, run.handicap)]
+
+    def _slot_down(self, event: SlotDown) -> list[Instruction]:
+        slot = self.slots.setdefault(event.slot, SlotState(event.slot))
+        lease, slot.phase, slot.lease, slot.run = slot.lease, "down", None, None
+        if lease is None or lease not in self._leases:
+            return []
+        run = self.runs[self._leases.pop(lease)[0]]
+        run.deaths += 1
+        lost: list[Instruction] = [LeaseLost(lease, run.key, run.deaths)]
+        if run.wanted == "stopped":
+            return lost + self._end(run, RunEnded(run.key, "stopped", "user"))
+        if run.deaths >= self._max_attempts:
+            return lost + self._end(run, RunEnded(run.key, "failed", "error", event.reason))
+        return lost + self._wait(run)
+
+    def _lease_ended(self, event: LeaseEnded) -> list[Instruction]:
+        if event.lease not in self._leases:
+            return self._release(event.lease)
+        run = self.runs[self._leases.pop(event.lease)[0]]
+        self._release(event.lease)
+        if event.outcome == "failed":
+            return self._end(run, RunEnded(run.key, "failed", "error"))
+        if event.step > run.step:
+            run.deaths = 0
+        run.step = event.step
+        run.pace.observe(event.trained_steps, event.seconds, event.overhead)
+        if event.outcome in ("finished", "converged"):
+            by: Literal["epochs", "converged"] = "epochs" if event.outcome == "finished" else "converged"
+            return self._end(run, RunEnded(run.key, "completed", by))
+        if run.wanted == "stopped":
+            return self._end(run, RunEnded(run.key, "stopped", "user"))
+        return self._wait(run)
+
+    def _release(self, lease: int) -> list[Instruction]:
+        """Free the slot that worked on the lease, also when its run was deleted meanwhile."""
+        for slot in self.slots.values():
+            if slot.lease == lease:
+                slot.phase, slot.lease, slot.run = "idle", None, None
+        return []
+
+    def _stop(self, run: RunState) -> list[Instruction]:
+        if run.phase != "leased":
+            return self._end(run, RunEnded(run.key, "stopped", "user"))
+        run.wanted = "stopped"
+        return self._preempt(run, discard=False)
+
+    def _delete(self, run: RunState) -> list[Instruction]:
+        preempts = self._preempt(run, discard=True) if run.phase == "leased" else []
+        self._leases = {lease: held for lease, held in self._leases.items() if held[0] != run.key}
+        return preempts + self._end(run, RunEnded(run.key, "deleted", "user"))
+
+    def _preempt(self, run: RunState, *, discard: bool) -> list[Instruction]:
+        return [
+            PreemptLease(lease, slot, discard)
+            for lease, (holder, slot) in self._leases.items()
+            if holder == run.key
+        ]
+
+    def _end(self, run: RunState, ended: RunEnded) -> list[Instruction]:
+        run.phase, run.wanted = ("stopped" if ended.status == "stopped" else "ended"), None
+        if run.phase == "ended":
+            del self.runs[run.key]
+        return [ended]
+
+    def _fill_slots(self) -> list[Instruction]:
+        if self._draining:
+            return []
+        waiting = [run for run in self.runs.values() if run.phase == "waiting"]
+        idle = [slot for slot in self.slots.values() if slot.phase == "idle"]
+        grants: list[Instruction] = []
+        for slot in sorted(idle, key=lambda slot: slot.index):
+            if not waiting:
+                break
+            run = self._next_run(waiting, slot)
+            waiting.remove(run)
+            grants.append(self._grant(run, slot))
+        return grants
+
+    @staticmethod
+    def _next_run(waiting: Iterable[RunState], slot: SlotState) -> RunState:
+        def rank(run: RunState) -> tuple[float, int, int]:
+            distance = 0 if run.slot == slot.index else 1 if run.slot is None else 2
+            return (run.share, distance, run.key)
+
+        return min(waiting, key=rank)
+
+    def _grant(self, run: RunState, slot: SlotState) -> GrantLease:
+        self._last_lease += 1
+        lease = self._last_lease
+        run.phase, run.slot = "leased", slot.index
+        slot.phase, slot.run, slot.lease = "busy", run.key, lease
+        self._leases[lease] = (run.key, slot.index)
+        to_step = next_boundary(
+            run.step, steps_per_epoch=run.steps_per_epoch, total=run.total_steps, chunks=run.num_chunks, pace=run.pace
+        )
+        return GrantLease(lease, run.key, slot.index, run.step, to_step)
+
+    def check(self) -> None:
+        """Raise AssertionError when an invariant is broken; called by tests after every event."""
+        busy = {slot.lease: slot for slot in self.slots.values() if slot.phase == "busy"}
+        for lease, (key, index) in self._leases.items():
+            if not (lease in busy and busy[lease].index == index and self.runs[key].phase == "leased"):
+                raise AssertionError(lease)
+        leased = [key for key, run in self.runs.items() if run.phase == "leased"]
+        if sorted(leased) != sorted(key for key, _ in self._leases.values()):
+            raise AssertionError(leased)
+        waiting = any(run.phase == "waiting" for run in self.runs.values())
+        if waiting and not self._draining and any(slot.phase == "idle" for slot in self.slots.values()):
+            message = "a run waits while a slot is idle"
+            raise AssertionError(message)

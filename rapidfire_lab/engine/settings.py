@@ -1,0 +1,89 @@
+"""What a user may set about an engine: environment variables over ``settings.json`` in the engine home."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, Enum, Float, HasTraits, Int, TraitError
+
+from rapidfire_lab.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PREFIX = "RAPIDFIRE_LAB_"
+
+
+class EngineSettings(HasTraits):
+    """Settings of an engine, each also the environment variable ``RAPIDFIRE_LAB_<NAME>``."""
+
+    slots = Int(0, min=0, help="Training slots; 0 means one per GPU, else one per CPU core.")
+    threads_per_slot = Int(0, min=0, help="CPU threads of a slot; 0 means cores divided by slots.")
+    device = Enum(("auto", "cpu", "cuda"), "auto", help="auto takes the GPUs where there are any.")
+    idle_minutes = Float(30.0, min=0.0, help="The engine exits after so long with no runs and no client.")
+    max_attempts = Int(3, min=1, help="Times that a run may lose its slot at one place before it fails.")
+    memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of free memory for resident run states.")
+    tracking = Bool(default_value=True, help="Send runs to MLflow.")
+
+    @classmethod
+    def load(cls, path: Path) -> EngineSettings:
+        """Read the settings.
+
+        Raises
+        ------
+        EngineError
+            When the file or a variable holds something that is no such setting.
+        """
+        settings = cls()
+        for name, value in {**_from_file(path), **_from_environment()}.items():
+            settings._assign(name, value)  # noqa: SLF001 - its own class
+        return settings
+
+    def _assign(self, name: str, value: Any) -> None:  # noqa: ANN401 - checked by the trait
+        trait = self.traits().get(name)
+        if trait is None:
+            message = f"Unknown engine setting {name!r}; the settings are {', '.join(sorted(self.traits()))}."
+            raise EngineError(message)
+        try:
+            self.set_trait(name, trait.from_string(value) if isinstance(value, str) else value)
+        except (TraitError, ValueError) as error:
+            message = f"Engine setting {name} cannot be {value!r}: {trait.help}"
+            raise EngineError(message) from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read as JSON ({error}). Correct or remove it."
+        raise EngineError(message) from error
+    if not isinstance(content, dict):
+        message = f"{path} must hold a JSON object of engine settings."
+        raise EngineError(message)
+    return content
+
+
+def _from_environment() -> dict[str, str]:
+    names = EngineSettings.class_trait_names()
+    variables = {name: os.environ.get(PREFIX + name.upper()) for name in names}
+    return {name: value for name, value in variables.items() if value}
+
+
+def available_cores() -> int:
+    """CPU cores this process may use: the affinity mask, cut by a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, _quota_cores()))
+
+
+def _quota_cores() -> int:
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:  # noqa: PTH123 - a kernel file
+            quota, period = file.read().split()
+        return max(1, math.floor(int(quota) / int(period))) if quota != "max" else 1 << 16
+    except (OSError, ValueError):
+        return 1 << 16

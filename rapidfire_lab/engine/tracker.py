@@ -1,0 +1,235 @@
+"""The tracker process: sends runs to MLflow from the journal's outbox.
+
+It is the only process that talks to MLflow. An outbox entry leaves the journal only after MLflow has taken it, so a
+slow, broken or absent MLflow delays tracking and never training; sending an entry twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import zmq
+
+from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.engine.layout import ExperimentLayout
+from rapidfire_lab.engine.lifeline import die_with_parent
+from rapidfire_lab.engine.protocol import Exit, Tracked, TrackerReady, decode_from_controller, encode
+from rapidfire_lab.journal import JournalReader
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    from rapidfire_lab.journal import ExperimentRecord, MetricPoint, OutboxRecord, RunRecord
+
+_log = logging.getLogger("rapidfire_lab.tracker")
+
+_BATCH_SECONDS = 1.0
+_LONGEST_BACKOFF = 60.0
+_METRICS_PER_CALL = 1_000
+_PARAMS_PER_CALL = 100
+_LONGEST_PARAM = 6_000
+_TAG = "rapidfire_lab."
+
+_MLFLOW_STATUS = {
+    "queued": "SCHEDULED",
+    "running": "RUNNING",
+    "completed": "FINISHED",
+    "stopped": "KILLED",
+    "failed": "FAILED",
+}
+
+
+class MlflowSink:
+    """Writes runs to MLflow. Every method may be repeated with the same arguments."""
+
+    def __init__(self, home: EngineHome, journal: JournalReader) -> None:
+        self._home = home
+        self._journal = journal
+        self._clients: dict[str, MlflowClient] = {}
+        self._experiments: dict[int, str] = {}
+        self._runs: dict[int, str] = {}
+
+    def send(self, entry: OutboxRecord) -> str | None:
+        """Send one outbox entry; returns the MLflow run id."""
+        run = self._journal.run_by_key(entry.run)
+        experiment = self._journal.experiment_by_id(run.experiment_id)
+        client = self._client(experiment)
+        mlflow_run = self._mlflow_run(client, experiment, run)
+        payload = json.loads(entry.payload)
+        if entry.kind == "points":
+            self._log_points(client, mlflow_run, run, payload)
+        elif entry.kind == "status":
+            self._set_status(client, mlflow_run, payload)
+        return mlflow_run
+
+    def _client(self, experiment: ExperimentRecord) -> MlflowClient:
+        from mlflow import MlflowClient
+
+        uri = experiment.tracking_uri or self._home.mlflow_uri
+        if uri not in self._clients:
+            self._clients[uri] = MlflowClient(tracking_uri=uri)
+        return self._clients[uri]
+
+    def _mlflow_experiment(self, client: MlflowClient, experiment: ExperimentRecord) -> str:
+        if experiment.id not in self._experiments:
+            known = client.get_experiment_by_name(experiment.name)
+            location = None if experiment.tracking_uri else self._home.mlflow_artifacts.as_uri()
+            self._experiments[experiment.id] = (
+                known.experiment_id
+                if known
+                else client.create_experiment(experiment.name, artifact_location=location)
+            )
+        return self._experiments[experiment.id]
+
+    def _mlflow_run(self, client: MlflowClient, experiment: ExperimentRecord, run: RunRecord) -> str:
+        if run.id not in self._runs:
+            known = run.mlflow_run_id or self._find(client, experiment, run)
+            self._runs[run.id] = known or self._create(client, experiment, run)
+        return self._runs[run.id]
+
+    def _find(self, client: MlflowClient, experiment: ExperimentRecord, run: RunRecord) -> str | None:
+        """The run's MLflow run, when an earlier tracker made it and died before it could say so."""
+        found = client.search_runs(
+            [self._mlflow_experiment(client, experiment)],
+            filter_string=f"tags.`{_TAG}created` = '{run.created}' and tags.`{_TAG}run_id` = '{run.run_id}'",
+            max_results=1,
+        )
+        return str(found[0].info.run_id) if found else None
+
+    def _create(self, client: MlflowClient, experiment: ExperimentRecord, run: RunRecord) -> str:
+        from mlflow.entities import Param
+
+        tags = {
+            f"{_TAG}run_id": str(run.run_id),
+            f"{_TAG}created": str(run.created),
+            f"{_TAG}source": run.source,
+            f"{_TAG}status": run.status,
+        }
+        if run.parent is not None:
+            tags[f"{_TAG}parent"] = str(run.parent)
+        created = client.create_run(
+            self._mlflow_experiment(client, experiment),
+            start_time=int(run.created * 1_000),
+            run_name=f"run {run.run_id}",
+            tags=tags,
+        )
+        mlflow_run: str = created.info.run_id
+        params = [Param(name, value[:_LONGEST_PARAM]) for name, value in flat_params(run.leaf).items()]
+        for start in range(0, len(params), _PARAMS_PER_CALL):
+            client.log_batch(mlflow_run, params=params[start : start + _PARAMS_PER_CALL])
+        spec = ExperimentLayout(Path(experiment.path)).spec
+        if spec.is_dir():
+            client.log_artifacts(mlflow_run, str(spec), "spec")
+        return mlflow_run
+
+    def _log_points(
+        self, client: MlflowClient, mlflow_run: str, run: RunRecord, payload: dict[str, Any]
+    ) -> None:
+        metrics = [
+            _metric(point)
+            for per in ("step", "epoch")
+            for point in self._journal.points(run.id, per=per, after_step=payload["after"], to_step=payload["to"])
+        ]
+        for start in range(0, len(metrics), _METRICS_PER_CALL):
+            client.log_batch(mlflow_run, metrics=metrics[start : start + _METRICS_PER_CALL])
+
+    def _set_status(self, client: MlflowClient, mlflow_run: str, payload: dict[str, Any]) -> None:
+        status = payload["status"]
+        client.set_tag(mlflow_run, f"{_TAG}status", status)
+        if payload["ended_by"]:
+            client.set_tag(mlflow_run, f"{_TAG}ended_by", payload["ended_by"])
+        if status == "deleted":
+            client.delete_run(mlflow_run)
+        elif status == "running":
+            client.update_run(mlflow_run, status="RUNNING")
+        else:
+            client.set_terminated(mlflow_run, _MLFLOW_STATUS[status])
+
+
+def _metric(point: MetricPoint) -> Metric:
+    """A point as MLflow knows it: metrics per step by step, metrics per epoch by epoch."""
+    from mlflow.entities import Metric
+
+    at = point.step if point.per == "step" else point.epoch
+    return Metric(point.name, point.value, int(point.time * 1_000), at)
+
+
+def flat_params(leaf: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Knobs of a config by dotted path, as text."""
+    params: dict[str, str] = {}
+    for name, value in leaf.items():
+        if isinstance(value, dict):
+            params |= flat_params(value, f"{prefix}{name}.")
+        else:
+            params[f"{prefix}{name}"] = json.dumps(value) if isinstance(value, list) else str(value)
+    return params
+
+
+class Tracker:
+    """Loop of the tracker process."""
+
+    def __init__(self, home: EngineHome, address: str) -> None:
+        self._journal = JournalReader(home.journal)
+        self._sink = MlflowSink(home, self._journal)
+        self._backoff = 0.0
+        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.IDENTITY, f"tracker-{os.getpid()}".encode())
+        self._socket.setsockopt(zmq.LINGER, 1_000)
+        self._socket.connect(address)
+
+    def serve(self) -> None:
+        self._socket.send(encode(TrackerReady(pid=os.getpid())))
+        while not self._told_to_exit(self._backoff or None):
+            self._send_all()
+        self._socket.close()
+
+    def _told_to_exit(self, timeout: float | None) -> bool:
+        """Wait for a message, or for the time to try again; swallow what has queued up."""
+        self._socket.poll(None if timeout is None else int(timeout * 1_000))
+        exiting = False
+        while self._socket.poll(0):
+            exiting |= isinstance(decode_from_controller(self._socket.recv()), Exit)
+        return exiting
+
+    def _send_all(self) -> None:
+        started = time.monotonic()
+        sent: list[int] = []
+        mlflow_runs: dict[int, str] = {}
+        try:
+            for entry in self._journal.outbox():
+                mlflow_run = self._sink.send(entry)
+                sent.append(entry.id)
+                if mlflow_run and entry.kind == "start":
+                    mlflow_runs[entry.run] = mlflow_run
+            self._backoff = 0.0
+        except Exception as error:  # noqa: BLE001 - whatever MLflow raises, the entries wait for the next try
+            self._backoff = min(max(1.0, 2 * self._backoff), _LONGEST_BACKOFF)
+            _log.warning("MLflow did not take an entry (%s); next try in %.0f s", type(error).__name__, self._backoff)
+        if sent:
+            self._socket.send(encode(Tracked(outbox_ids=sent, mlflow_run_ids=mlflow_runs)))
+        time.sleep(max(0.0, _BATCH_SECONDS - (time.monotonic() - started)))
+
+
+def main() -> None:
+    """Entry point of the tracker process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--address", required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    arguments = parser.parse_args()
+    die_with_parent(arguments.parent)
+    os.nice(10)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    Tracker(EngineHome(arguments.home), arguments.address).serve()
+
+
+if __name__ == "__main__":
+    main()

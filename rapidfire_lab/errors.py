@@ -1,0 +1,34 @@
+"""The errors that users meet. Each message names the thing at fault and the remedy."""
+
+from __future__ import annotations
+
+
+class RapidfireLabError(Exception):
+    """Base of every error that rapidfire-lab raises on purpose."""
+
+
+class ConfigError(RapidfireLabError, ValueError):
+    """A config, config group or knob cannot be used as given."""
+
+
+class DataError(RapidfireLabError, ValueError):
+    """An Example Structure File, locator or data handle cannot be used as given."""
+
+
+class SpecError(RapidfireLabError, ValueError):
+    """The MLSpec file cannot be used, or changed under a live experiment."""
+
+
+class EngineError(RapidfireLabError, RuntimeError):
+    """The engine cannot be reached, started or used."""
+
+
+class OperationError(RapidfireLabError, RuntimeError):
+    """An operation on a run or an experiment is not legal in its present state."""
+
+
+ERRORS: dict[str, type[RapidfireLabError]] = {
+    cls.__name__: cls
+    for cls in (RapidfireLabError, ConfigError, DataError, SpecError, EngineError, OperationError)
+}
+"""By name, so that an error can cross the wire and be raised as itself on the other side."""

@@ -1,0 +1,441 @@
+"""``Experiment``: what a notebook talks to."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rapidfire_lab.configs import expand
+from rapidfire_lab.data import DataHandle
+from rapidfire_lab.engine.client import EngineClient, new_request_id
+from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, RunOperation, SubmitFit
+from rapidfire_lab.errors import ConfigError, DataError, OperationError, SpecError
+from rapidfire_lab.journal import ACTIVE_STATUSES, JournalReader
+from rapidfire_lab.spec_source import SpecSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+    from rapidfire_lab.display import RunView
+    from rapidfire_lab.journal import ExperimentRecord, RunRecord
+
+_LOOK_SECONDS = 0.1
+_TRACKING_SECONDS = 30.0
+
+RUNS_INFO_COLUMNS = (
+    "run_id",
+    "data_handle_id",
+    "status",
+    "source",
+    "ended_by",
+    "completed_epochs",
+    "mlflow_run_id",
+    "config",
+    "parent",
+    "step",
+    "total_steps",
+    "seconds",
+    "device",
+    "error",
+)
+
+
+class Experiment:
+    """A named set of training runs and their results.
+
+    Parameters
+    ----------
+    ml_spec
+        Path, from the notebook's folder, of the Python file with the ``MLSpec`` class. None when only model
+        templates are tuned.
+    experiment_name
+        Name, unique in the engine home: letters, digits, ``.``, ``_``, ``-`` and spaces. The name of an ended
+        experiment gets a suffix; the name of the live one reattaches to it, which is what rerunning the cell does.
+    epoch_checkpoints
+        Keep the weights of every epoch, not only the final ones.
+    experiments_path
+        Folder for the experiment's own folder; by default ``experiments`` in the engine home.
+    tracking_uri
+        MLflow tracking address; by default a SQLite store in the engine home.
+
+    Raises
+    ------
+    SpecError
+        When the spec cannot be used, or was changed under the live experiment of this name.
+    EngineError
+        When the engine cannot be started.
+    """
+
+    def __init__(
+        self,
+        ml_spec: str | Path | None,
+        experiment_name: str,
+        epoch_checkpoints: bool = False,  # noqa: FBT001, FBT002 - positional in the API that users come from
+        *,
+        experiments_path: str | Path | None = None,
+        tracking_uri: str | None = None,
+    ) -> None:
+        self._source = SpecSource.read(ml_spec) if ml_spec is not None else None
+        self._client = EngineClient()
+        if not self._client.is_alive():
+            print("Starting the rapidfire-lab engine ...", flush=True)
+        answer = self._client.request(
+            CreateExperiment(
+                request_id=new_request_id(),
+                name=experiment_name,
+                experiments_path=str(Path(experiments_path).expanduser().absolute()) if experiments_path else None,
+                spec_path=str(self._source.path) if self._source else None,
+                spec_hash=self._source.hash if self._source else None,
+                spec_sources=self._source.sources if self._source else {},
+                epoch_checkpoints=bool(epoch_checkpoints),
+                tracking_uri=tracking_uri,
+            ),
+            timeout=90.0,
+        )
+        self.name: str = answer["name"]
+        self.path = Path(answer["path"])
+        self._journal: JournalReader | None = None
+        for warning in answer["warnings"]:
+            warnings.warn(warning, stacklevel=2)
+        print(f"Experiment {self.name} {'created' if answer['created'] else 'is live: reattached'}")
+
+    def __repr__(self) -> str:
+        return f"<Experiment {self.name} at {self.path}>"
+
+    # Training
+
+    def run_fit(
+        self,
+        data_handle: DataHandle,
+        ml_config: Any,  # noqa: ANN401 - a config, a group, or nested lists of them
+        seed: int = 42,
+        *,
+        num_chunks: int | None = None,
+        wait: bool = True,
+    ) -> None:
+        """Train and validate all configs at once.
+
+        Parameters
+        ----------
+        data_handle
+            Handle with a ``train`` partition and optionally a ``validation`` one.
+        ml_config
+            A config dictionary, a ``GridSearch`` or ``RandomSearch``, or a list of any of these, nested at will.
+        seed
+            Seed of all randomness; every run gets the same, so that configs differ by their knobs alone.
+        num_chunks
+            Chunks per epoch between which runs take turns; by default adapted to what hopping costs.
+        wait
+            Show progress until all these runs have ended. Interrupting detaches: training goes on. With False the
+            call returns once the runs are in the engine's journal.
+
+        Raises
+        ------
+        ConfigError, DataError
+            Before anything is trained, when a config or the data cannot be used.
+        OperationError
+            When the experiment has ended.
+        """
+        _check_fit_arguments(data_handle, seed, num_chunks)
+        self._refuse_changed_spec()
+        leaves = expand(ml_config)
+        data = data_handle.download(self._client.home.data)
+        answer = self._client.request(
+            SubmitFit(
+                request_id=new_request_id(),
+                experiment=self.name,
+                data=data.to_json(),
+                leaves=leaves,
+                seed=seed,
+                num_chunks=num_chunks,
+            ),
+            timeout=60.0 + 0.1 * len(leaves),
+        )
+        self._watch(answer["run_ids"], wait=wait)
+
+    def _refuse_changed_spec(self) -> None:
+        if self._source and SpecSource.read(self._source.path).hash != self._source.hash:
+            message = (
+                f"{self._source.path} has changed since experiment {self.name!r} was created. Undo the change, or "
+                "end() the experiment and create a new one to train with the new code."
+            )
+            raise SpecError(message)
+
+    def _watch(self, run_ids: list[int], *, wait: bool) -> None:
+        from rapidfire_lab.display import show_runs
+
+        view = show_runs(self, run_ids)
+        if not wait:
+            view.follow()
+            return
+        self._wait_for(run_ids, view)
+
+    def wait(self, run_ids: Iterable[int] | None = None, *, timeout: float | None = None) -> None:
+        """Wait until runs have ended: the given ones, or all.
+
+        Raises
+        ------
+        TimeoutError
+            When ``timeout`` seconds have passed; training goes on.
+        """
+        self._wait_for(list(run_ids) if run_ids is not None else None, None, timeout)
+
+    def _wait_for(self, run_ids: list[int] | None, view: RunView | None, timeout: float | None = None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            while self._active(run_ids):
+                if view is not None:
+                    view.update()
+                if deadline is not None and time.monotonic() > deadline:
+                    message = f"Runs {self._active(run_ids)} are still training after {timeout} s."
+                    raise TimeoutError(message)
+                self._keep_engine_alive()
+                time.sleep(_LOOK_SECONDS)
+        except KeyboardInterrupt:
+            print(
+                f"\nDetached: the runs of {self.name} train on. wait() or show() watches them again, "
+                "cancel_current() stops them."
+            )
+        finally:
+            if view is not None:
+                view.close()
+
+    def _keep_engine_alive(self) -> None:
+        """Start the engine anew where it died as a whole while runs are active."""
+        if not self._client.is_alive():
+            self._client.start()
+
+    def _active(self, run_ids: list[int] | None) -> list[int]:
+        chosen = None if run_ids is None else set(run_ids)
+        return [
+            run.run_id
+            for run in self.runs()
+            if run.status in ACTIVE_STATUSES and (chosen is None or run.run_id in chosen)
+        ]
+
+    def show(self) -> None:
+        """Show the experiment's runs, live as long as any is training."""
+        from rapidfire_lab.display import show_runs
+
+        show_runs(self, None).follow()
+
+    # Control
+
+    def stop(self, run_id: int | Iterable[int]) -> None:
+        """Stop runs after their present minibatch. They can be resumed.
+
+        Raises
+        ------
+        OperationError
+            When a run is not training; it says what is possible.
+        """
+        self._operate("stop", run_id)
+
+    def resume(self, run_id: int | Iterable[int]) -> None:
+        """Go on with stopped runs where they stopped, as if they never had.
+
+        Raises
+        ------
+        OperationError
+            When a run is not stopped.
+        """
+        self._operate("resume", run_id)
+
+    def delete(self, run_id: int | Iterable[int]) -> None:
+        """Delete runs: they leave the tables and free their disk; the log keeps that they were.
+
+        Raises
+        ------
+        OperationError
+            When there is no such run.
+        """
+        self._operate("delete", run_id)
+
+    def clone(self, run_id: int, changes: Mapping[str, Any], *, warm_start: bool = False) -> int:
+        """Train a new run with a run's config and some knobs changed; returns its run id.
+
+        Parameters
+        ----------
+        run_id
+            The run to clone, in any status but deleted.
+        changes
+            Partial config, in sections (``{"train": {"batch_size": 64}}``) or flat (``{"batch_size": 64}``).
+        warm_start
+            Only False, a start from scratch, is available.
+
+        Raises
+        ------
+        ConfigError
+            When a changed knob is not one of the run's, or its value cannot be used.
+        """
+        if warm_start:
+            message = "warm_start=True is not available in this version; clone with warm_start=False."
+            raise OperationError(message)
+        if not isinstance(changes, dict):
+            message = f"changes must be a dictionary of knobs, not {type(changes).__name__}."
+            raise ConfigError(message)
+        return self._operate("clone", run_id, changes)[0]
+
+    def _operate(
+        self, operation: Any, run_ids: int | Iterable[int], changes: dict[str, Any] | None = None  # noqa: ANN401
+    ) -> list[int]:
+        chosen = [run_ids] if isinstance(run_ids, int) else list(run_ids)
+        answer = self._client.request(
+            RunOperation(
+                request_id=new_request_id(),
+                experiment=self.name,
+                run_ids=chosen,
+                operation=operation,
+                changes=_plain(changes or {}),
+            )
+        )
+        result: list[int] = answer["run_ids"]
+        return result
+
+    def cancel_current(self) -> None:
+        """Stop all runs that are training or waiting to; they can be resumed. Waits until they have stopped."""
+        active = [run.run_id for run in self.runs() if run.status in ACTIVE_STATUSES and run.wanted is None]
+        if active:
+            self.stop(active)
+        self._wait_for(None, None, None)
+
+    # Results
+
+    def get_results(self, run_id: int | None = None) -> pd.DataFrame:
+        """Metrics of all completed epochs of all runs.
+
+        Parameters
+        ----------
+        run_id
+            Only this run's.
+
+        Returns
+        -------
+        One row per run and epoch: ``run_id``, ``epoch`` (from 1), ``step`` (minibatches, from 1), ``train_loss``,
+        ``val_loss``, named and custom metrics of the validation partition, and the same of the train partition with
+        the prefix ``train_``.
+
+        Raises
+        ------
+        OperationError
+            When there is no such run.
+        """
+        import pandas as pd
+
+        rows = [row for run in self._chosen_runs(run_id) for row in self._epoch_rows(run)]
+        leading = ["run_id", "epoch", "step", "train_loss", "val_loss"]
+        others = dict.fromkeys(name for row in rows for name in row if name not in leading)
+        has_validation = any("val_loss" in row for row in rows)
+        columns = [name for name in leading if name != "val_loss" or has_validation]
+        return pd.DataFrame(rows, columns=[*columns, *others])
+
+    def _epoch_rows(self, run: RunRecord) -> list[dict[str, Any]]:
+        rows: dict[int, dict[str, Any]] = {}
+        for point in self._reader().points(run.id, per="epoch"):
+            row = rows.setdefault(point.epoch, {"run_id": run.run_id, "epoch": point.epoch, "step": point.step})
+            row[point.name] = point.value
+        return [rows[epoch] for epoch in sorted(rows)]
+
+    def last_epoch_metrics(self, run: RunRecord) -> dict[str, float]:
+        """Metrics of the run's last completed epoch, by name."""
+        after = (run.completed_epochs - 1) * run.steps_per_epoch
+        points = self._reader().points(run.id, per="epoch", after_step=after)
+        return {point.name: point.value for point in points}
+
+    def _chosen_runs(self, run_id: int | None) -> list[RunRecord]:
+        runs = self.runs()
+        chosen = [run for run in runs if run_id in (None, run.run_id)]
+        if not chosen and run_id is not None:
+            known = ", ".join(str(run.run_id) for run in runs) or "none"
+            message = f"Experiment {self.name!r} has no run {run_id}; its runs are {known}."
+            raise OperationError(message)
+        return chosen
+
+    def get_runs_info(self) -> pd.DataFrame:
+        """Metadata of all runs, one row per run: see ``RUNS_INFO_COLUMNS``.
+
+        ``config`` is the full config dictionary; ``seconds`` is time on a slot.
+        """
+        import pandas as pd
+
+        handles = {
+            fit.id: json.loads(fit.data)["handle_id"] for fit in self._reader().fits(self._record().id)
+        }
+        rows = [
+            {**{name: getattr(run, name, None) for name in RUNS_INFO_COLUMNS}, "data_handle_id": handles[run.fit_id], "config": run.leaf}
+            for run in self.runs()
+        ]
+        return pd.DataFrame(rows, columns=list(RUNS_INFO_COLUMNS)).astype({"parent": "Int64"})
+
+    def runs(self) -> list[RunRecord]:
+        """The runs as the journal has them, without deleted ones."""
+        return [run for run in self._reader().runs(self._record().id) if run.status != "deleted"]
+
+    def _record(self) -> ExperimentRecord:
+        record = self._reader().experiment(self.name)
+        if record is None:
+            message = f"The engine home {self._client.home.root} has no experiment {self.name!r} any more."
+            raise OperationError(message)
+        return record
+
+    def reader(self) -> JournalReader:
+        """Open the engine's journal for reading; close it after use."""
+        return self._client.reader()
+
+    def _reader(self) -> JournalReader:
+        if self._journal is None:
+            self._journal = self.reader()
+        return self._journal
+
+    # End
+
+    def end(self, artifacts_bucket: str | None = None, save_epoch_checkpoints: bool = False) -> None:  # noqa: FBT001, FBT002
+        """End the experiment. Its runs, results and files stay; no more runs can be added.
+
+        Raises
+        ------
+        OperationError
+            When runs are still training: call ``wait()`` or ``cancel_current()`` first.
+        """
+        if artifacts_bucket is not None:
+            message = f"Saving artifacts to {artifacts_bucket} is not available in this version; they are in {self.path}."
+            raise OperationError(message)
+        del save_epoch_checkpoints  # means nothing without a bucket
+        self._client.request(EndExperiment(request_id=new_request_id(), name=self.name))
+        self._wait_for_tracking()
+        print(f"Experiment {self.name} ended; its files are in {self.path}")
+
+    def _wait_for_tracking(self) -> None:
+        deadline = time.monotonic() + _TRACKING_SECONDS
+        while self._reader().outbox_size() and self._client.is_alive() and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+
+
+def _check_fit_arguments(data_handle: DataHandle, seed: int, num_chunks: int | None) -> None:
+    if not isinstance(data_handle, DataHandle):
+        message = f"data_handle must be a DataHandle, not {type(data_handle).__name__}."
+        raise DataError(message)
+    if "train" not in data_handle.partitions:
+        message = "run_fit needs a train partition; give DataHandle a 'train' locator."
+        raise DataError(message)
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < sys.maxsize:
+        message = f"seed must be a whole number from 0, not {seed!r}."
+        raise ConfigError(message)
+    if num_chunks is not None and (not isinstance(num_chunks, int) or num_chunks < 1):
+        message = f"num_chunks must be a whole number from 1, or None, not {num_chunks!r}."
+        raise ConfigError(message)
+
+
+def _plain(changes: dict[str, Any]) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(changes, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        message = f"changes must hold numbers, strings, lists and dictionaries only ({error})."
+        raise ConfigError(message) from error
+    return plain

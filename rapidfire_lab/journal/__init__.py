@@ -1,0 +1,27 @@
+"""The journal: one SQLite file that is the engine's only state. The controller writes, everybody reads."""
+
+from rapidfire_lab.journal.reader import JournalReader
+from rapidfire_lab.journal.records import (
+    ACTIVE_STATUSES,
+    STATUSES,
+    EventRecord,
+    ExperimentRecord,
+    FitRecord,
+    MetricPoint,
+    OutboxRecord,
+    RunRecord,
+)
+from rapidfire_lab.journal.writer import JournalWriter
+
+__all__ = [
+    "ACTIVE_STATUSES",
+    "STATUSES",
+    "EventRecord",
+    "ExperimentRecord",
+    "FitRecord",
+    "JournalReader",
+    "JournalWriter",
+    "MetricPoint",
+    "OutboxRecord",
+    "RunRecord",
+]

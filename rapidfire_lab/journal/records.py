@@ -1,0 +1,128 @@
+"""Rows of the journal as typed records. Field names are the columns' names."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    import sqlite3
+
+STATUSES = ("queued", "running", "stopped", "completed", "failed", "deleted")
+"""Every status of a run, in the words that notebook, REST and tracker use."""
+
+ACTIVE_STATUSES = ("queued", "running")
+
+
+class ExperimentRecord(msgspec.Struct, kw_only=True):
+    """One experiment. ``asked_name`` is what the constructor was given; ``name`` may carry a suffix."""
+
+    id: int
+    name: str
+    asked_name: str
+    path: str
+    spec_path: str | None
+    spec_hash: str | None
+    epoch_checkpoints: bool
+    tracking_uri: str | None
+    status: str
+    created: float
+    ended: float | None
+    rev: int
+
+
+class FitRecord(msgspec.Struct, kw_only=True):
+    id: int
+    experiment_id: int
+    data: str
+    seed: int
+    num_chunks: int | None
+    created: float
+
+
+class RunRecord(msgspec.Struct, kw_only=True):
+    """One run. ``id`` is unique in the home, ``run_id`` counts within the experiment."""
+
+    id: int
+    experiment_id: int
+    run_id: int
+    fit_id: int
+    config: str
+    source: str
+    parent: int | None
+    status: str
+    wanted: str | None
+    ended_by: str | None
+    epochs: int
+    steps_per_epoch: int
+    step: int
+    completed_epochs: int
+    live_step: int
+    live_loss: float | None
+    base_lease: int
+    deaths: int
+    handicap: float
+    slot: int | None
+    device: str | None
+    seconds: float
+    error: str | None
+    traceback: str | None
+    mlflow_run_id: str | None
+    created: float
+    started: float | None
+    ended: float | None
+    rev: int
+
+    @property
+    def total_steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+    @property
+    def leaf(self) -> dict[str, Any]:
+        """The canonical config dictionary."""
+        leaf: dict[str, Any] = json.loads(self.config)
+        return leaf
+
+
+class EventRecord(msgspec.Struct, kw_only=True):
+    """A line of the experiment log."""
+
+    rev: int
+    time: float
+    experiment_id: int | None
+    run_id: int | None
+    level: str
+    message: str
+
+
+class OutboxRecord(msgspec.Struct, kw_only=True):
+    """Something the tracker has still to send."""
+
+    id: int
+    run: int
+    kind: str
+    payload: str
+
+
+class MetricPoint(msgspec.Struct, kw_only=True, array_like=True):
+    """One value of one metric.
+
+    ``per`` is ``"step"`` or ``"epoch"``; ``step`` counts minibatches from 1 over the whole run, ``epoch`` from 1;
+    ``time`` is in seconds since 1970.
+    """
+
+    name: str
+    per: str
+    step: int
+    epoch: int
+    value: float
+    time: float
+
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+
+def to_record(row: sqlite3.Row, kind: type[Record]) -> Record:
+    return msgspec.convert(dict(row), kind, strict=False)

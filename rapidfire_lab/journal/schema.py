@@ -1,0 +1,232 @@
+"""The journal's tables, how a connection is opened, and how an older file is brought up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import psutil
+
+from rapidfire_lab.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+APPLICATION_ID = 0x52464C42
+"""Marks the file as ours ("RFLB"), so that a foreign database is refused instead of written to."""
+
+_VERSION_1 = """
+CREATE TABLE clock (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    rev INTEGER NOT NULL,
+    epoch TEXT NOT NULL
+);
+INSERT INTO clock VALUES (1, 0, '');
+
+CREATE TABLE experiments (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    asked_name TEXT NOT NULL,
+    path TEXT NOT NULL,
+    spec_path TEXT,
+    spec_hash TEXT,
+    epoch_checkpoints INTEGER NOT NULL,
+    tracking_uri TEXT,
+    status TEXT NOT NULL,
+    created REAL NOT NULL,
+    ended REAL,
+    rev INTEGER NOT NULL
+);
+
+CREATE TABLE fits (
+    id INTEGER PRIMARY KEY,
+    experiment_id INTEGER NOT NULL REFERENCES experiments,
+    data TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    num_chunks INTEGER,
+    created REAL NOT NULL
+);
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    experiment_id INTEGER NOT NULL REFERENCES experiments,
+    run_id INTEGER NOT NULL,
+    fit_id INTEGER NOT NULL REFERENCES fits,
+    config TEXT NOT NULL,
+    source TEXT NOT NULL,
+    parent INTEGER,
+    status TEXT NOT NULL,
+    wanted TEXT,
+    ended_by TEXT,
+    epochs INTEGER NOT NULL,
+    steps_per_epoch INTEGER NOT NULL,
+    step INTEGER NOT NULL DEFAULT 0,
+    completed_epochs INTEGER NOT NULL DEFAULT 0,
+    live_step INTEGER NOT NULL DEFAULT 0,
+    live_loss REAL,
+    base_lease INTEGER NOT NULL DEFAULT 0,
+    deaths INTEGER NOT NULL DEFAULT 0,
+    handicap REAL NOT NULL DEFAULT 0,
+    slot INTEGER,
+    device TEXT,
+    seconds REAL NOT NULL DEFAULT 0,
+    error TEXT,
+    traceback TEXT,
+    mlflow_run_id TEXT,
+    created REAL NOT NULL,
+    started REAL,
+    ended REAL,
+    rev INTEGER NOT NULL,
+    UNIQUE (experiment_id, run_id)
+);
+CREATE INDEX runs_by_rev ON runs (rev);
+
+CREATE TABLE leases (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs,
+    slot INTEGER NOT NULL,
+    from_step INTEGER NOT NULL,
+    to_step INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    granted REAL NOT NULL,
+    closed REAL
+);
+CREATE INDEX open_leases ON leases (state) WHERE state = 'granted';
+
+CREATE TABLE metric_names (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    per TEXT NOT NULL,
+    UNIQUE (name, per)
+);
+
+CREATE TABLE metrics (
+    run INTEGER NOT NULL,
+    name INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    value REAL,
+    time REAL NOT NULL,
+    PRIMARY KEY (run, name, step)
+) WITHOUT ROWID;
+
+CREATE TABLE operations (
+    id INTEGER PRIMARY KEY,
+    time REAL NOT NULL,
+    experiment_id INTEGER NOT NULL,
+    run_id INTEGER,
+    operation TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    result TEXT NOT NULL
+);
+
+CREATE TABLE events (
+    rev INTEGER NOT NULL,
+    time REAL NOT NULL,
+    experiment_id INTEGER,
+    run_id INTEGER,
+    level TEXT NOT NULL,
+    message TEXT NOT NULL
+);
+CREATE INDEX events_by_experiment ON events (experiment_id, rev);
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    run INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL
+);
+
+CREATE TABLE requests (
+    request_id TEXT PRIMARY KEY,
+    reply BLOB NOT NULL,
+    time REAL NOT NULL
+);
+"""
+
+MIGRATIONS = (_VERSION_1,)
+"""Script ``i`` takes the file from version ``i`` to ``i + 1``; a published script never changes."""
+
+_NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "lustre", "beegfs", "gpfs", "ceph", "glusterfs"}
+)
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open the journal for its one writer, making or migrating it.
+
+    Raises
+    ------
+    EngineError
+        When the file is damaged, foreign, newer than this version or on a network file system.
+    """
+    _refuse_network(path)
+    path.touch(mode=0o600)
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        _check_identity(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        _migrate(connection)
+    except sqlite3.DatabaseError as error:
+        message = f"The journal {path} cannot be read ({error}). It is left as it is: restore it or move it away."
+        raise EngineError(message) from error
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open the journal read-only; any number of readers may.
+
+    Raises
+    ------
+    EngineError
+        When there is no journal yet or it cannot be read.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=10, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("SELECT rev FROM clock")
+    except sqlite3.DatabaseError as error:
+        message = f"There is no readable journal at {path} ({error}). Start the engine once with an Experiment."
+        raise EngineError(message) from error
+    return connection
+
+
+def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if tables and application != APPLICATION_ID:
+        message = f"{path} is a database of another program. Choose another engine home."
+        raise EngineError(message)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        message = f"The journal {path} was written by a newer rapidfire-lab. Update this installation to use it."
+        raise EngineError(message)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};"
+            f"PRAGMA application_id = {APPLICATION_ID};COMMIT;"
+        )
+
+
+def _refuse_network(path: Path) -> None:
+    mounts = {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
+    for folder in path.resolve().parents:
+        kind = mounts.get(str(folder))
+        if kind in _NETWORK_FILE_SYSTEMS:
+            message = (
+                f"{path.parent} is on a network file system ({kind}), where SQLite's locks cannot be trusted. "
+                "Set RAPIDFIRE_LAB_HOME to a folder on a local disk."
+            )
+            raise EngineError(message)
+        if kind is not None:
+            return

@@ -1,0 +1,202 @@
+"""The journal's one writer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from rapidfire_lab.journal.reader import JournalReader
+from rapidfire_lab.journal.schema import connect_writer
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from rapidfire_lab.journal.records import MetricPoint
+
+
+class JournalWriter(JournalReader):
+    """Reads and writes the journal; owned by the controller's main thread.
+
+    Every change happens inside ``transaction()``. Each transaction has one ``rev``, stamped on what it changes,
+    so that a reader can ask what is new since the rev it saw last.
+    """
+
+    def __init__(self, path: Path, epoch: str) -> None:
+        self._names: dict[tuple[str, str], int] = {}
+        super().__init__(path, connect_writer(path))
+        with self.transaction():
+            self._db.execute("UPDATE clock SET epoch = ?", (epoch,))
+
+    @contextlib.contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """Commit all that happens inside, or nothing.
+
+        ``durable`` also waits for the disk, so that even a power cut keeps it: for what is acknowledged to a user.
+        """
+        db = self._db
+        db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.execute("UPDATE clock SET rev = rev + 1")
+            yield
+        except BaseException:
+            db.execute("ROLLBACK")
+            self._names.clear()
+            raise
+        db.execute("COMMIT")
+
+    def add_experiment(self, **columns: Any) -> int:  # noqa: ANN401 - column values
+        return self._insert("experiments", status="live", created=time.time(), rev=self.rev, **columns)
+
+    def end_experiment(self, experiment_id: int) -> None:
+        self._db.execute(
+            "UPDATE experiments SET status = 'ended', ended = ?, rev = ? WHERE id = ?",
+            (time.time(), self.rev, experiment_id),
+        )
+
+    def add_fit(self, **columns: Any) -> int:  # noqa: ANN401 - column values
+        return self._insert("fits", created=time.time(), **columns)
+
+    def add_run(self, experiment_id: int, *, config: dict[str, Any], **columns: Any) -> int:  # noqa: ANN401
+        """Add a queued run under the experiment's next run id; returns its key in the home."""
+        row = self._db.execute(
+            "SELECT coalesce(max(run_id), 0) + 1 FROM runs WHERE experiment_id = ?", (experiment_id,)
+        ).fetchone()
+        return self._insert(
+            "runs",
+            experiment_id=experiment_id,
+            run_id=row[0],
+            config=json.dumps(config),
+            status="queued",
+            created=time.time(),
+            rev=self.rev,
+            **columns,
+        )
+
+    def update_run(self, key: int, **columns: Any) -> None:  # noqa: ANN401 - column values
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self._db.execute(
+            f"UPDATE runs SET {names}, rev = ? WHERE id = ?",  # noqa: S608 - names are keywords of our own calls
+            (*columns.values(), self.rev, key),
+        )
+
+    def open_lease(self, *, lease: int, run: int, slot: int, from_step: int, to_step: int) -> None:
+        self._insert(
+            "leases",
+            id=lease,
+            run=run,
+            slot=slot,
+            from_step=from_step,
+            to_step=to_step,
+            state="granted",
+            granted=time.time(),
+        )
+
+    def close_lease(self, lease: int, state: str) -> None:
+        self._db.execute("UPDATE leases SET state = ?, closed = ? WHERE id = ?", (state, time.time(), lease))
+
+    def lose_open_leases(self) -> list[int]:
+        """Close what a dead controller had granted; returns the runs concerned."""
+        runs = [row["run"] for row in self._db.execute("SELECT run FROM leases WHERE state = 'granted'")]
+        self._db.execute(
+            "UPDATE leases SET state = 'lost', closed = ? WHERE state = 'granted'", (time.time(),)
+        )
+        return runs
+
+    def add_points(self, run: int, points: Iterable[MetricPoint]) -> None:
+        """Add metric points; a point of the same run, name and step is replaced.
+
+        A chunk that is trained again after a crash gives the same points, so that replacing makes the effect
+        exactly-once. SQLite has no NaN: it becomes NULL, and the reader turns it back.
+        """
+        self._db.executemany(
+            "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    run,
+                    self._name_id(point.name, point.per),
+                    point.step,
+                    point.epoch,
+                    None if math.isnan(point.value) else point.value,
+                    point.time,
+                )
+                for point in points
+            ],
+        )
+
+    def trim_points(self, run: int, step: int) -> None:
+        """Forget the points past ``step``: an attempt that never committed."""
+        self._db.execute("DELETE FROM metrics WHERE run = ? AND step > ?", (run, step))
+
+    def add_event(
+        self, message: str, *, experiment_id: int | None = None, run_id: int | None = None, level: str = "info"
+    ) -> None:
+        self._insert(
+            "events",
+            rev=self.rev,
+            time=time.time(),
+            experiment_id=experiment_id,
+            run_id=run_id,
+            level=level,
+            message=message,
+        )
+
+    def add_operation(
+        self,
+        operation: str,
+        *,
+        experiment_id: int,
+        run_id: int | None,
+        origin: str,
+        arguments: dict[str, Any],
+        result: str,
+    ) -> int:
+        return self._insert(
+            "operations",
+            time=time.time(),
+            experiment_id=experiment_id,
+            run_id=run_id,
+            operation=operation,
+            origin=origin,
+            arguments=json.dumps(arguments),
+            result=result,
+        )
+
+    def add_outbox(self, run: int, kind: str, payload: dict[str, Any]) -> None:
+        self._insert("outbox", run=run, kind=kind, payload=json.dumps(payload))
+
+    def drop_outbox(self, ids: Iterable[int]) -> None:
+        self._db.executemany("DELETE FROM outbox WHERE id = ?", [(entry,) for entry in ids])
+
+    def remember_reply(self, request_id: str, reply: bytes) -> None:
+        self._insert("requests", request_id=request_id, reply=reply, time=time.time())
+
+    def recall_reply(self, request_id: str) -> bytes | None:
+        row = self._db.execute("SELECT reply FROM requests WHERE request_id = ?", (request_id,)).fetchone()
+        return row["reply"] if row else None
+
+    def forget_replies(self, older_than: float) -> None:
+        self._db.execute("DELETE FROM requests WHERE time < ?", (older_than,))
+
+    def _name_id(self, name: str, per: str) -> int:
+        known = self._names.get((name, per))
+        if known is None:
+            self._db.execute("INSERT OR IGNORE INTO metric_names (name, per) VALUES (?, ?)", (name, per))
+            row = self._db.execute(
+                "SELECT id FROM metric_names WHERE name = ? AND per = ?", (name, per)
+            ).fetchone()
+            known = self._names[name, per] = row["id"]
+        return known
+
+    def _insert(self, table: str, **columns: Any) -> int:  # noqa: ANN401 - column values
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        cursor = self._db.execute(
+            f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - names are keywords of our own calls
+            tuple(columns.values()),
+        )
+        return cursor.lastrowid or 0

@@ -1,0 +1,185 @@
+"""Metrics of one pass over a partition: loss, named metrics and the user's custom metrics.
+
+An accumulator sees minibatches one at a time, can be saved between any two of them, and gives the epoch's values.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from rapidfire_lab.errors import RapidfireLabError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rapidfire_lab.spec import Mode
+    from rapidfire_lab.worker.hooks import Hooks
+
+
+class NonFiniteLossError(RapidfireLabError):
+    """The training loss became NaN or infinite."""
+
+
+def correct_predictions(metric: str, outputs: Mapping[str, Any]) -> tuple[torch.Tensor, int]:
+    """Count hits of a named metric in one minibatch.
+
+    Parameters
+    ----------
+    metric
+        ``top1_accuracy`` compares ``predictions`` with ``targets``, element by element; ``topk_accuracy`` asks whether
+        the target is among the k largest ``logits`` of the last dimension.
+    outputs
+        What ``compute_forward`` returned.
+
+    Returns
+    -------
+    The number of hits as a 0-d int64 tensor on the outputs' device, and the number of targets.
+
+    Raises
+    ------
+    SpecError
+        When an output that the metric needs is missing or has another shape.
+    """
+    k = int(metric.removeprefix("top").partition("_")[0])
+    predicted = "predictions" if k == 1 else "logits"
+    for key in (predicted, "targets"):
+        if not isinstance(outputs.get(key), torch.Tensor):
+            message = (
+                f"The named metric {metric} needs the tensors {predicted!r} and 'targets' among the outputs of "
+                f"compute_forward, which returned {sorted(outputs)}."
+            )
+            raise SpecError(message)
+    targets, values = outputs["targets"], outputs[predicted]
+    if k > 1:
+        if values.shape[-1] < k:
+            message = f"The named metric {metric} needs at least {k} classes; 'logits' has {values.shape[-1]}."
+            raise SpecError(message)
+        hits = (values.detach().topk(k, dim=-1).indices == targets.unsqueeze(-1)).any(dim=-1)
+    else:
+        hits = values == targets
+    if hits.shape != targets.shape:
+        message = (
+            f"The named metric {metric} compares {predicted!r} of shape {tuple(values.shape)} with 'targets' of "
+            f"shape {tuple(targets.shape)}; they must have the same leading shape."
+        )
+        raise SpecError(message)
+    return hits.sum(), targets.numel()
+
+
+class EpochMetrics:
+    """Accumulator of one pass over a partition."""
+
+    def __init__(self, named: Sequence[str]) -> None:
+        self._named = tuple(named)
+        self._loss_sum = 0.0
+        self._examples = 0
+        self._hits: dict[str, tuple[torch.Tensor | int, int]] = dict.fromkeys(self._named, (0, 0))
+        self._rows: list[dict[str, Any]] = []
+
+    def add_loss(self, loss: float, examples: int) -> None:
+        """Add a minibatch's mean loss, weighted by its number of examples."""
+        self._loss_sum += loss * examples
+        self._examples += examples
+
+    def add_outputs(self, outputs: Mapping[str, Any]) -> None:
+        for name in self._named:
+            hits, total = self._hits[name]
+            more_hits, more = correct_predictions(name, outputs)
+            self._hits[name] = (hits + more_hits, total + more)
+
+    def add_custom(self, values: Mapping[str, Any]) -> dict[str, float]:
+        """Add one row of custom metrics; returns those that are plain numbers."""
+        row = {name: _plain_value(value) for name, value in values.items()}
+        self._rows.append(row)
+        return {name: float(value) for name, value in row.items() if isinstance(value, numbers.Real)}
+
+    def results(self, hooks: Hooks, mode: Mode) -> dict[str, float]:
+        """Values of the whole pass by name; the loss, where there was one, under ``loss``."""
+        values: dict[str, float] = {}
+        if self._examples:
+            values["loss"] = self._loss_sum / self._examples
+        for name, (hits, total) in self._hits.items():
+            values[name] = int(hits) / total if total else math.nan
+        return values | self._aggregated(hooks, mode)
+
+    def _aggregated(self, hooks: Hooks, mode: Mode) -> dict[str, float]:
+        if not self._rows:
+            return {}
+        frame = pd.DataFrame(self._rows)
+        if not hooks.has("aggregate_metrics"):
+            return {str(name): float(frame[name].sum()) for name in frame.select_dtypes("number")}
+        aggregated = hooks.aggregate_metrics(frame, mode)
+        if not isinstance(aggregated, dict):
+            message = f"aggregate_metrics must return a dictionary, not {type(aggregated).__name__}."
+            raise SpecError(message)
+        return {str(name): _as_float(name, value) for name, value in aggregated.items()}
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "loss_sum": self._loss_sum,
+            "examples": self._examples,
+            "hits": {name: (int(hits), total) for name, (hits, total) in self._hits.items()},
+            "rows": [{name: _storable(name, value) for name, value in row.items()} for row in self._rows],
+        }
+
+    @classmethod
+    def from_plain(cls, named: Sequence[str], plain: dict[str, Any]) -> EpochMetrics:
+        metrics = cls(named)
+        metrics._loss_sum = plain["loss_sum"]  # noqa: SLF001 - its own class
+        metrics._examples = plain["examples"]  # noqa: SLF001
+        metrics._hits.update({name: tuple(pair) for name, pair in plain["hits"].items()})  # noqa: SLF001
+        metrics._rows = [{name: _restored(value) for name, value in row.items()} for row in plain["rows"]]  # noqa: SLF001
+        return metrics
+
+
+def _plain_value(value: Any) -> Any:  # noqa: ANN401 - user values
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return value.item() if value.numel() == 1 else value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _as_float(name: str, value: Any) -> float:  # noqa: ANN401 - user values
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        message = f"aggregate_metrics must give a number for {name!r}, not {type(value).__name__}."
+        raise SpecError(message) from error
+
+
+_NDARRAY = "__ndarray__"
+
+
+def _storable(name: str, value: Any) -> Any:  # noqa: ANN401 - user values
+    """Bring a custom metric into a form that a checkpoint can hold and that is loaded without unpickling."""
+    if value is None or isinstance(value, (bool, int, float, str, torch.Tensor)):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return {_NDARRAY: torch.from_numpy(value)}
+    if isinstance(value, dict):
+        return {key: _storable(name, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_storable(name, item) for item in value)
+    message = (
+        f"compute_metrics gave a {type(value).__name__} for {name!r}. While training, give numbers, strings, tensors, "
+        "numpy arrays, or lists and dictionaries of them, which a checkpoint can hold."
+    )
+    raise SpecError(message)
+
+
+def _restored(value: Any) -> Any:  # noqa: ANN401 - user values
+    if isinstance(value, dict):
+        if _NDARRAY in value:
+            return value[_NDARRAY].numpy()
+        return {key: _restored(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_restored(item) for item in value)
+    return value

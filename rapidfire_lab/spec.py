@@ -1,0 +1,108 @@
+"""``MLSpec``: the class in which users write their training and inference code.
+
+The hooks and their meaning are those of RapidFire AI's MLSpec. This module imports no torch, so that naming the base
+class in a notebook costs nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rapidfire_lab.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    import torch
+    from torch import nn
+
+Mode = Literal["train", "validation", "test", "predict"]
+
+
+class MLSpec:
+    """Base class of a spec; a bare class named ``MLSpec`` in the spec file works just as well.
+
+    ``cfg`` is the run's read-only config: training knobs at top level and under ``cfg["train"]``, user knobs at
+    top level and under ``cfg["user_knobs"]``. ``mode`` is ``"train"``, ``"validation"``, ``"test"`` or ``"predict"``.
+    Hooks may leave out trailing parameters they do not use.
+
+    What a spec keeps on ``self`` outside ``initialize_run`` is not part of the run state: a run may move to another
+    process between two minibatches. The same holds for module attributes outside ``state_dict()``.
+    """
+
+    def initialize_run(self, misc_path: str | None, cfg: Mapping[str, Any], mode: Mode) -> None:
+        """Make read-only objects that the other hooks share, e.g. a tokenizer. Optional.
+
+        ``misc_path`` is the local folder of the handle's ``misc`` locator, None without one.
+        """
+
+    def row_prep(self, row: pd.Series[Any], cfg: Mapping[str, Any], mode: Mode) -> Any:  # noqa: ANN401
+        """Turn one row of the Example Structure File into a dict, list or tuple; required.
+
+        Without a ``collate_fn`` of your own, every value must be a tensor of the same shape for all rows.
+        Object columns hold absolute paths of local files.
+        """
+        raise NotImplementedError
+
+    def create_model(self, cfg: Mapping[str, Any]) -> nn.Module:
+        """Make the model; required. The engine moves it to the device."""
+        raise NotImplementedError
+
+    def compute_forward(
+        self,
+        model: nn.Module,
+        minibatch: Any,  # noqa: ANN401
+        cfg: Mapping[str, Any],
+        mode: Mode,
+    ) -> tuple[torch.Tensor, dict[str, Any]] | dict[str, Any]:
+        """Loss (one element) and outputs of a minibatch; required.
+
+        Training returns ``(loss, outputs)``; validation and test may, prediction returns ``outputs`` alone. Each
+        output has the minibatch as its first dimension. ``top1_accuracy`` needs outputs ``predictions`` (batch,) and
+        ``targets`` (batch,); ``topk_accuracy`` needs ``logits`` (batch, classes) and ``targets``.
+        """
+        raise NotImplementedError
+
+    def load_model(self, model_tag: str) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Load a checkpoint for use in ``create_model``; provided, not to be overridden.
+
+        Parameters
+        ----------
+        model_tag
+            Path or ``file://`` address of a ``.safetensors`` file or of a ``.pt``/``.pth`` file of plain tensors.
+
+        Returns
+        -------
+        A dictionary of tensors, or whatever plain data the ``.pt`` file holds. Nothing is unpickled.
+        """
+        path = Path(model_tag.removeprefix("file://")).expanduser()
+        if "://" in model_tag and not model_tag.startswith("file://"):
+            message = f"load_model: {model_tag} is not a local path; only local checkpoints can be loaded."
+            raise SpecError(message)
+        if not path.is_file():
+            message = f"load_model: there is no checkpoint {path}."
+            raise SpecError(message)
+        if path.suffix == ".safetensors":
+            from rapidfire_lab.worker.checkpoint import load_weights
+
+            return load_weights(path)
+        import torch
+
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+REQUIRED_HOOKS = ("row_prep", "create_model", "compute_forward")
+
+HOOK_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "initialize_run": ("misc_path", "cfg", "mode"),
+    "row_prep": ("row", "cfg", "mode"),
+    "collate_fn": ("batch", "cfg", "mode"),
+    "create_model": ("cfg",),
+    "compute_forward": ("model", "minibatch", "cfg", "mode"),
+    "compute_metrics": ("loss", "outputs", "minibatch", "cfg", "mode"),
+    "aggregate_metrics": ("metrics", "cfg", "mode"),
+    "has_converged": ("val_metrics", "epoch", "cfg"),
+}
+"""Positional parameters that the engine passes to each hook, after ``self``."""

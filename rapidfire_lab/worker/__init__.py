@@ -1,0 +1,1 @@
+"""The slot process: the only place where user code and the device live."""

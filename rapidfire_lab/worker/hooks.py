@@ -1,0 +1,131 @@
+"""Loading the user's spec from its snapshot, and calling its hooks."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rapidfire_lab.errors import SpecError
+from rapidfire_lab.spec import HOOK_PARAMETERS, REQUIRED_HOOKS, MLSpec
+from rapidfire_lab.spec_source import SPEC_CLASS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import ModuleType
+
+    from rapidfire_lab.configs import Config
+    from rapidfire_lab.spec import Mode
+
+_MODULE_NAME = "rapidfire_lab_spec"
+_snapshot_on_path: Path | None = None
+
+
+def load_spec_class(snapshot: Path, main: str) -> type[MLSpec]:
+    """Import the spec file of a snapshot folder and return its spec class, completed by ``MLSpec``'s defaults.
+
+    Modules of an earlier snapshot are forgotten: two experiments may both have a ``model.py``.
+    """
+    _put_on_path(snapshot)
+    location = importlib.util.spec_from_file_location(_MODULE_NAME, snapshot / main)
+    if location is None or location.loader is None:
+        message = f"The spec snapshot {snapshot / main} is missing."
+        raise SpecError(message)
+    module = importlib.util.module_from_spec(location)
+    sys.modules[_MODULE_NAME] = module
+    location.loader.exec_module(module)
+    return _complete(_find_class(module, main))
+
+
+def _put_on_path(snapshot: Path) -> None:
+    global _snapshot_on_path  # noqa: PLW0603 - sys.path is process-wide, and so is what we put there
+    if _snapshot_on_path == snapshot:
+        return
+    if _snapshot_on_path is not None:
+        sys.path.remove(str(_snapshot_on_path))
+        _forget_modules(_snapshot_on_path)
+    sys.path.insert(0, str(snapshot))
+    importlib.invalidate_caches()
+    _snapshot_on_path = snapshot
+
+
+def _forget_modules(snapshot: Path) -> None:
+    prefix = str(snapshot) + "/"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(prefix):
+            del sys.modules[name]
+
+
+def _find_class(module: ModuleType, main: str) -> type:
+    own = [
+        item for item in vars(module).values() if inspect.isclass(item) and item.__module__ == module.__name__
+    ]
+    for item in own:
+        if item.__name__ == SPEC_CLASS:
+            return item
+    derived = [item for item in own if issubclass(item, MLSpec)]
+    if len(derived) == 1:
+        return derived[0]
+    message = f"{main} defines no class named MLSpec."
+    raise SpecError(message)
+
+
+def _complete(found: type) -> type[MLSpec]:
+    missing = [
+        hook
+        for hook in REQUIRED_HOOKS
+        if getattr(found, hook, None) in (None, getattr(MLSpec, hook))
+    ]
+    if missing:
+        message = f"{found.__name__} lacks the required {', '.join(missing)}."
+        raise SpecError(message)
+    return found if issubclass(found, MLSpec) else type(found.__name__, (found, MLSpec), {})
+
+
+class Hooks:
+    """A spec instance of one run, called the way the engine calls it: with as many arguments as a hook takes."""
+
+    def __init__(self, spec_class: type[MLSpec], cfg: Config) -> None:
+        self.spec = spec_class()
+        self.cfg = cfg
+        self._arity = {hook: _positional(self.spec, hook) for hook in HOOK_PARAMETERS if self.has(hook)}
+
+    def has(self, hook: str) -> bool:
+        return callable(getattr(self.spec, hook, None))
+
+    def initialize_run(self, misc_path: str | None, mode: Mode) -> None:
+        self._call("initialize_run", misc_path, self.cfg, mode)
+
+    def row_prep(self, row: Any, mode: Mode) -> Any:  # noqa: ANN401 - user values
+        return self._call("row_prep", row, self.cfg, mode)
+
+    def collate_fn(self, batch: list[Any], mode: Mode) -> Any:  # noqa: ANN401 - user values
+        return self._call("collate_fn", batch, self.cfg, mode)
+
+    def create_model(self) -> Any:  # noqa: ANN401 - checked by the trainer
+        return self._call("create_model", self.cfg)
+
+    def compute_forward(self, model: Any, minibatch: Any, mode: Mode) -> Any:  # noqa: ANN401 - checked by the trainer
+        return self._call("compute_forward", model, minibatch, self.cfg, mode)
+
+    def compute_metrics(self, loss: Any, outputs: Any, minibatch: Any, mode: Mode) -> Any:  # noqa: ANN401
+        return self._call("compute_metrics", loss, outputs, minibatch, self.cfg, mode)
+
+    def aggregate_metrics(self, metrics: Any, mode: Mode) -> Any:  # noqa: ANN401 - user values
+        return self._call("aggregate_metrics", metrics, self.cfg, mode)
+
+    def has_converged(self, val_metrics: Any, epoch: int) -> bool:  # noqa: ANN401 - a DataFrame
+        return bool(self._call("has_converged", val_metrics, epoch, self.cfg))
+
+    def _call(self, hook: str, *arguments: Any) -> Any:  # noqa: ANN401 - user values
+        return getattr(self.spec, hook)(*arguments[: self._arity[hook]])
+
+
+def _positional(spec: MLSpec, hook: str) -> int:
+    method: Callable[..., Any] = getattr(spec, hook)
+    parameters = inspect.signature(method).parameters.values()
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return len(HOOK_PARAMETERS[hook])
+    return sum(parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters)

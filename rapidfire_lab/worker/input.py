@@ -1,0 +1,94 @@
+"""Minibatches of a partition, prepared under random numbers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import default_collate
+
+from rapidfire_lab.data.order import row_seed
+from rapidfire_lab.errors import SpecError
+from rapidfire_lab.worker.rng import RngState, seed_everything
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rapidfire_lab.data import Partition
+    from rapidfire_lab.spec import Mode
+    from rapidfire_lab.worker.hooks import Hooks
+
+
+class MinibatchInput:
+    """Prepares the minibatches of one partition for one run.
+
+    Each row is prepared under generators seeded from (seed, mode, epoch, example id), and the collation under those
+    of the minibatch's first row, so that the result depends on nothing else and training's own generators are left
+    as they were. Seeding for every row is slow, so rows are first prepared without: when no generator was drawn from,
+    the result is the same. The first minibatch that does draw is done again, and seeding stays on from there.
+    """
+
+    def __init__(self, hooks: Hooks, partition: Partition, mode: Mode, seed: int) -> None:
+        self._hooks = hooks
+        self._partition = partition
+        self._mode = mode
+        self._seed = seed
+        self._draws = False
+
+    def __len__(self) -> int:
+        return len(self._partition)
+
+    def minibatch(self, epoch: int, positions: Sequence[int]) -> Any:  # noqa: ANN401 - the user's structure
+        """Prepare the rows at ``positions`` for the 0-based ``epoch``; tensors are on the CPU."""
+        before = RngState.capture()
+        if not self._draws:
+            minibatch = self._collate([self._row(position) for position in positions])
+            if before.cpu_unchanged():
+                return minibatch
+            self._draws = True
+        try:
+            return self._prepare_seeded(epoch, positions)
+        finally:
+            before.restore()
+
+    def _prepare_seeded(self, epoch: int, positions: Sequence[int]) -> Any:  # noqa: ANN401
+        rows = []
+        for position in positions:
+            self._seed_for(epoch, position)
+            rows.append(self._row(position))
+        self._seed_for(epoch, positions[0])
+        return self._collate(rows)
+
+    def _seed_for(self, epoch: int, position: int) -> None:
+        example = int(self._partition.ids[position])
+        seed_everything(row_seed(self._seed, self._mode, epoch, example))
+
+    def _row(self, position: int) -> Any:  # noqa: ANN401
+        return self._hooks.row_prep(self._partition.row(position), self._mode)
+
+    def _collate(self, rows: list[Any]) -> Any:  # noqa: ANN401
+        if self._hooks.has("collate_fn"):
+            return self._hooks.collate_fn(rows, self._mode)
+        try:
+            return default_collate(rows)
+        except (TypeError, RuntimeError, KeyError) as error:
+            message = (
+                f"The rows that row_prep returned cannot be collated ({error}). Return tensors of the same shape "
+                "for every row, or write a collate_fn."
+            )
+            raise SpecError(message) from error
+
+
+def to_device(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - the user's structure
+    """Move every tensor in nested mappings, lists and tuples to the device."""
+    if isinstance(value, torch.Tensor) or hasattr(value, "to"):
+        return value.to(device)
+    if isinstance(value, Mapping):
+        moved = {key: to_device(item, device) for key, item in value.items()}
+        return moved if type(value) is dict else type(value)(moved)  # type: ignore[call-arg]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(to_device(item, device) for item in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(to_device(item, device) for item in value)
+    return value

@@ -1,0 +1,103 @@
+"""Random number generators: seeding, saving and restoring torch, numpy and ``random`` together."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class RngState:
+    """State of every generator that training draws from."""
+
+    torch_cpu: torch.Tensor
+    torch_cuda: torch.Tensor | None
+    numpy: dict[str, Any]
+    python: tuple[Any, ...]
+
+    @classmethod
+    def capture(cls, *, cuda: bool = False) -> RngState:
+        """Take the state of this process's generators; ``cuda`` adds the current device's."""
+        return cls(
+            torch.get_rng_state(),
+            torch.cuda.get_rng_state() if cuda else None,
+            np.random.get_state(legacy=False),  # type: ignore[arg-type]
+            random.getstate(),
+        )
+
+    def restore(self) -> None:
+        torch.set_rng_state(self.torch_cpu)
+        if self.torch_cuda is not None:
+            torch.cuda.set_rng_state(self.torch_cuda)
+        np.random.set_state(self.numpy)
+        random.setstate(self.python)
+
+    def cpu_unchanged(self) -> bool:
+        """Whether nobody has drawn from a CPU generator since the state was taken."""
+        now = RngState.capture()
+        own, other = self.numpy["state"], now.numpy["state"]
+        return (
+            torch.equal(self.torch_cpu, now.torch_cpu)
+            and own["pos"] == other["pos"]
+            and np.array_equal(own["key"], other["key"])
+            and self.numpy["has_gauss"] == now.numpy["has_gauss"]
+            and self.python == now.python
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """As tensors and plain data, fit for a checkpoint that is loaded without unpickling."""
+        version, internal, gauss = self.python
+        return {
+            "torch_cpu": self.torch_cpu,
+            "torch_cuda": self.torch_cuda,
+            "numpy_key": torch.from_numpy(self.numpy["state"]["key"].astype(np.int64)),
+            "numpy_pos": int(self.numpy["state"]["pos"]),
+            "numpy_has_gauss": int(self.numpy["has_gauss"]),
+            "numpy_gauss": float(self.numpy["gauss"]),
+            "python_version": version,
+            "python_state": torch.tensor(internal, dtype=torch.int64),
+            "python_gauss": gauss,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> RngState:
+        return cls(
+            plain["torch_cpu"],
+            plain["torch_cuda"],
+            {
+                "bit_generator": "MT19937",
+                "state": {
+                    "key": plain["numpy_key"].numpy().astype(np.uint32),
+                    "pos": plain["numpy_pos"],
+                },
+                "has_gauss": plain["numpy_has_gauss"],
+                "gauss": plain["numpy_gauss"],
+            },
+            (plain["python_version"], tuple(plain["python_state"].tolist()), plain["python_gauss"]),
+        )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch (all devices), numpy and ``random``. numpy takes the low 32 bits."""
+    torch.manual_seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)
+    random.seed(seed)
+
+
+@contextlib.contextmanager
+def own_rng(seed: int, *, cuda: bool) -> Iterator[None]:
+    """Run a block under generators of its own, and put the process's back afterwards."""
+    before = RngState.capture(cuda=cuda)
+    seed_everything(seed)
+    try:
+        yield
+    finally:
+        before.restore()

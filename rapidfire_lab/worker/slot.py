@@ -1,0 +1,267 @@
+"""The slot process: takes leases from the controller, trains, checkpoints, and says so.
+
+It has one thread. Messages are looked at between two minibatches, which is when a stop takes effect.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import gc
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import zmq
+
+from rapidfire_lab.data import IngestedData, Partition
+from rapidfire_lab.engine.layout import ExperimentLayout
+from rapidfire_lab.engine.lifeline import die_with_parent
+from rapidfire_lab.engine.protocol import (
+    Exit,
+    Grant,
+    LeaseDone,
+    Message,
+    Outcome,
+    Preempt,
+    Progress,
+    SlotReady,
+    decode_from_controller,
+    encode,
+)
+from rapidfire_lab.worker.checkpoint import load_state, load_weights, save_state, save_weights
+from rapidfire_lab.worker.failure import describe, user_traceback
+from rapidfire_lab.worker.hooks import load_spec_class
+from rapidfire_lab.worker.output import output_to
+from rapidfire_lab.worker.residency import Residency
+from rapidfire_lab.worker.training import RunPlan, TrainingRun
+
+if TYPE_CHECKING:
+    from rapidfire_lab.spec import MLSpec
+
+_REPORT_SECONDS = 0.25
+
+
+class DiscardedError(Exception):
+    """The lease's work is not wanted: its run was deleted."""
+
+
+class Slot:
+    """One slot: a device, a connection to the controller, and the runs it remembers."""
+
+    def __init__(self, index: int, address: str, device: torch.device, budget: int) -> None:
+        self._index = index
+        self._device = device
+        self._residency = Residency(budget)
+        self._partitions: dict[str, Partition] = {}
+        self._spec_classes: dict[str, type[MLSpec]] = {}
+        self._preempted = False
+        self._exiting = False
+        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.IDENTITY, f"slot-{index}-{os.getpid()}".encode())
+        self._socket.setsockopt(zmq.SNDHWM, 0)
+        self._socket.setsockopt(zmq.LINGER, 1_000)
+        self._socket.connect(address)
+
+    def serve(self) -> None:
+        """Serve leases until told to exit."""
+        self._send(SlotReady(slot=self._index, pid=os.getpid(), device=self._device_name()))
+        while not self._exiting:
+            message = decode_from_controller(self._socket.recv())
+            if isinstance(message, Grant):
+                self._send(self._work(message))
+            elif isinstance(message, Exit):
+                self._exiting = True
+        self._socket.close()
+
+    def _device_name(self) -> str:
+        return torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu"
+
+    def _send(self, message: Message) -> None:
+        self._socket.send(encode(message))
+
+    # A lease
+
+    def _work(self, grant: Grant) -> LeaseDone:
+        self._preempted = False
+        layout = ExperimentLayout(Path(grant.experiment_path))
+        layout.make_run(grant.run_id)
+        with output_to(layout.log(grant.run_id)):
+            try:
+                return self._train(grant, layout)
+            except DiscardedError:
+                return LeaseDone(lease=grant.lease, outcome="discarded", step=grant.from_step, completed_epochs=0)
+            except torch.OutOfMemoryError as error:
+                if len(self._residency):
+                    return self._retry_alone(grant)
+                return self._failed(grant, layout, error)
+            except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its run alone
+                return self._failed(grant, layout, error)
+
+    def _retry_alone(self, grant: Grant) -> LeaseDone:
+        """Give the device to this run alone after it ran out of memory beside the resident ones."""
+        self._residency.clear()
+        self._free_memory()
+        return self._work(grant)
+
+    def _free_memory(self) -> None:
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _train(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone:
+        started = time.perf_counter()
+        training = self._obtain(grant, layout)
+        trained = time.perf_counter()
+        outcome = self._train_reporting(grant, layout, training)
+        checkpointed = time.perf_counter()
+        save_weights(layout.weights(grant.run_id, training.step), training.weights())
+        save_state(layout.state(grant.run_id, training.step), training.state())
+        done = time.perf_counter()
+        if outcome in ("reached", "preempted"):
+            self._residency.put(grant.run, grant.lease, training)
+        return LeaseDone(
+            lease=grant.lease,
+            outcome=outcome,
+            step=training.step,
+            completed_epochs=training.completed_epochs,
+            points=training.report.drain(),
+            seconds=checkpointed - trained,
+            overhead=(trained - started) + (done - checkpointed),
+            trained_steps=training.step - grant.from_step,
+            device=self._device_name(),
+        )
+
+    def _obtain(self, grant: Grant, layout: ExperimentLayout) -> TrainingRun:
+        """The run in the state that the base lease committed: from memory, from disk, or made anew."""
+        resident = self._residency.take(grant.run, grant.base_lease)
+        if resident is not None:
+            return resident
+        training = TrainingRun(self._plan(grant), self._spec_class(layout), self._device)
+        self._check_steps(grant, training)
+        if grant.base_lease:
+            weights = load_weights(layout.weights(grant.run_id, grant.from_step))
+            training.restore(weights, load_state(layout.state(grant.run_id, grant.from_step)))
+        return training
+
+    @staticmethod
+    def _check_steps(grant: Grant, training: TrainingRun) -> None:
+        if training.steps_per_epoch != grant.steps_per_epoch:
+            message = f"{training.steps_per_epoch} steps per epoch here, {grant.steps_per_epoch} in the lease"
+            raise RuntimeError(message)
+
+    def _plan(self, grant: Grant) -> RunPlan:
+        data = IngestedData.from_json(grant.data)
+        return RunPlan(
+            config=grant.config,
+            seed=grant.seed,
+            epochs=grant.epochs,
+            misc_path=data.misc,
+            partitions={mode: self._partition(info.path) for mode, info in data.partitions.items()},
+        )
+
+    def _partition(self, path: str) -> Partition:
+        if path not in self._partitions:
+            self._partitions[path] = Partition.open(Path(path))
+        return self._partitions[path]
+
+    def _spec_class(self, layout: ExperimentLayout) -> type[MLSpec]:
+        key = str(layout.spec)
+        if key not in self._spec_classes:
+            self._spec_classes.clear()
+            self._residency.clear()
+            self._spec_classes[key] = load_spec_class(layout.spec, layout.spec_info().main)
+        return self._spec_classes[key]
+
+    def _train_reporting(self, grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> Outcome:
+        reported = time.monotonic()
+        epochs = training.completed_epochs
+
+        def keep_going() -> bool:
+            nonlocal reported, epochs
+            if grant.epoch_checkpoints and training.completed_epochs > epochs:
+                epochs = training.completed_epochs
+                save_weights(layout.epoch_weights(grant.run_id, epochs), training.weights())
+            if time.monotonic() - reported >= _REPORT_SECONDS:
+                reported = time.monotonic()
+                self._report(grant, training)
+            self._read_messages(grant)
+            return not self._preempted
+
+        outcome = training.train(grant.to_step, keep_going)
+        if grant.epoch_checkpoints and training.completed_epochs > epochs:
+            save_weights(layout.epoch_weights(grant.run_id, training.completed_epochs), training.weights())
+        return outcome
+
+    def _report(self, grant: Grant, training: TrainingRun) -> None:
+        training.settle_losses()
+        points = training.report.drain()
+        self._send(Progress(lease=grant.lease, step=training.step, loss=training.report.loss, points=points))
+
+    def _read_messages(self, grant: Grant) -> None:
+        while self._socket.poll(0):
+            message = decode_from_controller(self._socket.recv())
+            if isinstance(message, Exit):
+                self._exiting = self._preempted = True
+            elif isinstance(message, Preempt) and message.lease == grant.lease:
+                if message.discard:
+                    raise DiscardedError
+                self._preempted = True
+
+    def _failed(self, grant: Grant, layout: ExperimentLayout, error: BaseException) -> LeaseDone:
+        text = user_traceback(error, layout.spec, layout.spec_folder_of_user())
+        print(text, file=sys.stderr)  # the run's log
+        failed = LeaseDone(
+            lease=grant.lease,
+            outcome="failed",
+            step=grant.from_step,
+            completed_epochs=0,
+            error=describe(error),
+            traceback=text,
+        )
+        del error
+        self._free_memory()
+        return failed
+
+
+def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1] * fraction)
+    import psutil
+
+    return int(psutil.virtual_memory().available * fraction / slots)
+
+
+def _make_deterministic() -> None:
+    """Ask CUDA for the same result every time; CPU kernels give it by themselves at a fixed number of threads."""
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+
+
+def main() -> None:
+    """Entry point of a slot process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--address", required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--memory-fraction", type=float, required=True)
+    arguments = parser.parse_args()
+    die_with_parent(arguments.parent)
+    faulthandler.enable()
+    torch.set_num_threads(arguments.threads)
+    device = torch.device(arguments.device)
+    if device.type == "cuda":
+        _make_deterministic()
+    budget = _memory_budget(device, arguments.memory_fraction, arguments.slots)
+    Slot(arguments.index, arguments.address, device, budget).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,405 @@
+"""One run in this process: the training contract.
+
+The order of operations in ``TrainingRun`` is the contract of docs/architecture.md, section 5; every line that draws
+random numbers or changes a floating-point result is part of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from rapidfire_lab.configs import Config
+from rapidfire_lab.data.order import epoch_order
+from rapidfire_lab.errors import SpecError
+from rapidfire_lab.journal.records import MetricPoint
+from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError
+from rapidfire_lab.worker.hooks import Hooks
+from rapidfire_lab.worker.input import MinibatchInput, to_device
+from rapidfire_lab.worker.rng import RngState, own_rng, seed_everything
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rapidfire_lab.data import Partition
+    from rapidfire_lab.engine.protocol import Outcome
+    from rapidfire_lab.spec import Mode
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_PENDING_LOSSES = 32
+"""Losses that may wait on a GPU before they are read back, so that reading does not stall every step."""
+
+
+class StoppedInValidationError(Exception):
+    """Raised inside a validation pass that is not to go on; the pass is made again later."""
+
+
+@dataclass
+class RunPlan:
+    """What is to be trained, from the lease."""
+
+    config: dict[str, Any]
+    seed: int
+    epochs: int
+    misc_path: str | None
+    partitions: dict[str, Partition]
+
+
+@dataclass
+class Report:
+    """What a lease has to say so far; drained by whoever sends it on."""
+
+    points: list[MetricPoint] = field(default_factory=list)
+    loss: float | None = None
+
+    def drain(self) -> list[MetricPoint]:
+        points, self.points = self.points, []
+        return points
+
+
+class TrainingRun:
+    """Model, optimizer, position and everything else that a run is."""
+
+    def __init__(self, plan: RunPlan, spec_class: type[Any], device: torch.device) -> None:
+        self.plan = plan
+        self.device = device
+        self.report = Report()
+        self.step = 0
+        """Minibatches trained so far, over all epochs."""
+        self.cfg = Config(plan.config)
+        self._train: dict[str, Any] = plan.config["train"]
+        self._hooks = Hooks(spec_class, self.cfg)
+        self._named: list[str] = plan.config["named_metrics"]
+        self._epoch_end_pending = False
+        self._history: list[dict[str, float]] = []
+        self._metrics = EpochMetrics(self._named)
+        self._pending_losses: list[tuple[torch.Tensor, int, int]] = []
+        self._order: tuple[int, torch.Tensor] | None = None
+        self._build()
+
+    def _build(self) -> None:
+        seed = self.plan.seed
+        with own_rng(seed, cuda=self._cuda):
+            self._hooks.initialize_run(self.plan.misc_path, "train")
+        self._inputs = {
+            mode: MinibatchInput(self._hooks, partition, mode, seed)  # type: ignore[arg-type]
+            for mode, partition in self.plan.partitions.items()
+            if mode in ("train", "validation")
+        }
+        seed_everything(seed)
+        self.model = self._create_model()
+        self.optimizer = self._create_optimizer()
+        self._scheduler = self._create_scheduler()
+        self._scaler = torch.amp.GradScaler(self.device.type) if self._train["precision"] == "fp16" else None
+        self._rng = RngState.capture(cuda=self._cuda)
+
+    def _create_model(self) -> nn.Module:
+        model = self._hooks.create_model()
+        if not isinstance(model, nn.Module):
+            message = f"create_model must return a torch.nn.Module, not {type(model).__name__}."
+            raise SpecError(message)
+        return model.to(self.device)
+
+    def _create_optimizer(self) -> torch.optim.Optimizer:
+        chosen = self._train["optimizer"]
+        trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        if not trainable:
+            message = "create_model returned a model without parameters that require gradients."
+            raise SpecError(message)
+        optimizer: torch.optim.Optimizer = getattr(torch.optim, chosen["name"])(
+            self.model.parameters(), **chosen["args"]
+        )
+        return optimizer
+
+    def _create_scheduler(self) -> Any:  # noqa: ANN401 - LRScheduler or ReduceLROnPlateau
+        chosen = self._train.get("lr_scheduler")
+        if not chosen:
+            return None
+        return getattr(torch.optim.lr_scheduler, chosen["name"])(self.optimizer, **chosen["args"])
+
+    # Position
+
+    @property
+    def _cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self._inputs["train"]) // self._train["batch_size"])
+
+    @property
+    def completed_epochs(self) -> int:
+        return len(self._history)
+
+    # Training
+
+    def train(self, to_step: int, keep_going: Callable[[], bool]) -> Outcome:
+        """Train until ``to_step`` minibatches are done, or until ``keep_going()`` says no between two of them."""
+        self._rng.restore()
+        try:
+            return self._train_steps(to_step, keep_going)
+        except StoppedInValidationError:
+            return "preempted"
+        finally:
+            self._rng = RngState.capture(cuda=self._cuda)
+
+    def _train_steps(self, to_step: int, keep_going: Callable[[], bool]) -> Outcome:
+        while True:
+            if self._epoch_end_pending and self._finish_epoch(keep_going):
+                return "converged"
+            if self.completed_epochs >= self.plan.epochs:
+                return "finished"
+            if self.step >= to_step:
+                return "reached"
+            if not keep_going():
+                return "preempted"
+            self._train_minibatch()
+
+    def _train_minibatch(self) -> None:
+        epoch, batch = divmod(self.step, self.steps_per_epoch)
+        minibatch = self._minibatch("train", epoch, self._train_positions(epoch, batch))
+        self.model.train()
+        with self._autocast():
+            loss, outputs = self._loss_and_outputs(self._forward(minibatch, "train"))
+        self.step += 1
+        self._count_train(loss, outputs, minibatch, self._examples(batch))
+        self._learn(loss, batch)
+        if batch + 1 == self.steps_per_epoch:
+            self._epoch_end_pending = True
+
+    def _train_positions(self, epoch: int, batch: int) -> list[int]:
+        if self._order is None or self._order[0] != epoch:
+            self._order = (epoch, epoch_order(len(self._inputs["train"]), self.plan.seed, epoch))
+        size = self._train["batch_size"]
+        positions: list[int] = self._order[1][batch * size : (batch + 1) * size].tolist()
+        return positions
+
+    def _examples(self, batch: int) -> int:
+        size = int(self._train["batch_size"])
+        return min(size, len(self._inputs["train"]) - batch * size)
+
+    def _learn(self, loss: torch.Tensor, batch: int) -> None:
+        """Backward, and the optimizer's step at the end of a group of accumulated minibatches."""
+        size = self._train["gradient_accumulation_steps"]
+        first = batch // size * size
+        group = min(size, self.steps_per_epoch - first)
+        if batch == first:
+            self.optimizer.zero_grad()
+        scaled = loss / group if group > 1 else loss
+        (self._scaler.scale(scaled) if self._scaler else scaled).backward()  # type: ignore[no-untyped-call]
+        if batch == first + group - 1:
+            self._optimizer_step()
+
+    def _optimizer_step(self) -> None:
+        clip = self._train["gradient_clip_norm"]
+        if self._scaler and clip is not None:
+            self._scaler.unscale_(self.optimizer)
+        if clip is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), clip)
+        if self._scaler:
+            self._scaler.step(self.optimizer)
+            self._scaler.update()
+        else:
+            self.optimizer.step()
+        if self._scheduler is not None and self._train["lr_scheduler"]["interval"] == "step":
+            self._scheduler.step()
+
+    def _minibatch(self, mode: Mode, epoch: int, positions: list[int]) -> Any:  # noqa: ANN401 - the user's structure
+        return to_device(self._inputs[mode].minibatch(epoch, positions), self.device)
+
+    def _forward(self, minibatch: Any, mode: Mode) -> Any:  # noqa: ANN401 - checked by the caller
+        return self._hooks.compute_forward(self.model, minibatch, mode)
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        dtype = _AUTOCAST.get(self._train["precision"])
+        return torch.autocast(self.device.type, dtype=dtype) if dtype else contextlib.nullcontext()
+
+    @staticmethod
+    def _loss_and_outputs(result: Any) -> tuple[torch.Tensor, dict[str, Any]]:  # noqa: ANN401 - user value
+        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # noqa: PLR2004
+            message = "compute_forward must return (loss, outputs dictionary) in mode 'train'."
+            raise SpecError(message)
+        loss, outputs = result
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            shape = f"of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+            message = f"compute_forward must return a loss tensor of one element, not {shape}."
+            raise SpecError(message)
+        return loss, outputs
+
+    # Metrics
+
+    def _count_train(self, loss: torch.Tensor, outputs: dict[str, Any], minibatch: Any, examples: int) -> None:  # noqa: ANN401
+        if not loss.requires_grad:
+            message = "The loss that compute_forward returned does not depend on the model's parameters."
+            raise SpecError(message)
+        self._pending_losses.append((loss.detach(), examples, self.step))
+        if not self._cuda or len(self._pending_losses) >= _PENDING_LOSSES:
+            self.settle_losses()
+        self._metrics.add_outputs(outputs)
+        if self._hooks.has("compute_metrics"):
+            custom = self._hooks.compute_metrics(loss.detach(), outputs, minibatch, "train")
+            for name, value in self._metrics.add_custom(_custom(custom)).items():
+                self._point(name, "step", value)
+
+    def settle_losses(self) -> None:
+        """Read the losses of the last minibatches back from the device, in order.
+
+        Raises
+        ------
+        NonFiniteLossError
+            At the first that is NaN or infinite.
+        """
+        pending, self._pending_losses = self._pending_losses, []
+        if not pending:
+            return
+        values = torch.stack([loss.double().reshape(()) for loss, _, _ in pending]).tolist()
+        for value, (_, examples, step) in zip(values, pending, strict=True):
+            if not math.isfinite(value):
+                epoch, batch = divmod(step - 1, self.steps_per_epoch)
+                message = (
+                    f"The training loss became {value} in epoch {epoch + 1}, minibatch {batch + 1} (step {step}). "
+                    "Try a lower learning rate, gradient_clip_norm, or look for invalid input."
+                )
+                raise NonFiniteLossError(message)
+            self._metrics.add_loss(value, examples)
+            self._point("minibatch_loss", "step", value, step=step)
+            self.report.loss = value
+
+    def _point(self, name: str, per: str, value: float, step: int | None = None) -> None:
+        step = self.step if step is None else step
+        epoch = (step - 1) // self.steps_per_epoch + 1
+        self.report.points.append(
+            MetricPoint(name=name, per=per, step=step, epoch=epoch, value=value, time=time.time())
+        )
+
+    # End of an epoch
+
+    def _finish_epoch(self, keep_going: Callable[[], bool]) -> bool:
+        """Validate, advance the epoch's scheduler, record the epoch; returns whether the run has converged."""
+        validation = self._validate(keep_going) if "validation" in self._inputs else {}
+        self.settle_losses()
+        row = {f"train_{name}": value for name, value in self._metrics.results(self._hooks, "train").items()}
+        if "loss" in validation:
+            row["val_loss"] = validation.pop("loss")
+        row |= validation
+        row["learning_rate"] = float(self.optimizer.param_groups[0]["lr"])
+        self._advance_scheduler(row)
+        self._history.append(row)
+        self._metrics = EpochMetrics(self._named)
+        self._epoch_end_pending = False
+        for name, value in row.items():
+            self._point(name, "epoch", value)
+        if not self._hooks.has("has_converged"):
+            return False
+        return self._hooks.has_converged(pd.DataFrame(self._history), self.completed_epochs)
+
+    def _advance_scheduler(self, row: dict[str, float]) -> None:
+        if self._scheduler is None or self._train["lr_scheduler"]["interval"] == "step":
+            return
+        if isinstance(self._scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+            self._scheduler.step(row.get("val_loss", row["train_loss"]))
+        else:
+            self._scheduler.step()
+
+    def _validate(self, keep_going: Callable[[], bool]) -> dict[str, float]:
+        before = RngState.capture(cuda=self._cuda)
+        epoch = self.step // self.steps_per_epoch - 1
+        metrics = EpochMetrics(self._named)
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                for positions in self._file_order("validation"):
+                    if not keep_going():
+                        raise StoppedInValidationError
+                    self._validate_minibatch(metrics, epoch, positions)
+            return metrics.results(self._hooks, "validation")
+        finally:
+            before.restore()
+
+    def _validate_minibatch(self, metrics: EpochMetrics, epoch: int, positions: list[int]) -> None:
+        minibatch = self._minibatch("validation", epoch, positions)
+        with self._autocast():
+            result = self._forward(minibatch, "validation")
+        loss, outputs = result if isinstance(result, tuple) else (None, result)
+        if loss is not None:
+            metrics.add_loss(float(loss), len(positions))
+        metrics.add_outputs(outputs)
+        if self._hooks.has("compute_metrics"):
+            metrics.add_custom(_custom(self._hooks.compute_metrics(loss, outputs, minibatch, "validation")))
+
+    def _file_order(self, mode: Mode) -> Iterator[list[int]]:
+        size, rows = self._train["batch_size"], len(self._inputs[mode])
+        return (list(range(start, min(start + size, rows))) for start in range(0, rows, size))
+
+    # Run state
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        return {
+            name: value.detach()
+            for name, value in self.model.state_dict().items()
+            if isinstance(value, torch.Tensor)
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the weights that the run needs to go on exactly as if it had never stopped."""
+        self.settle_losses()
+        model = self.model.state_dict()
+        return {
+            "step": self.step,
+            "epoch_end_pending": self._epoch_end_pending,
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict() if self._scheduler is not None else None,
+            "scaler": self._scaler.state_dict() if self._scaler else None,
+            "rng": self._rng.to_plain(),
+            "metrics": self._metrics.to_plain(),
+            "history": self._history,
+            "extra": {name: value for name, value in model.items() if not isinstance(value, torch.Tensor)},
+            "gradients": self._gradients(),
+        }
+
+    def _gradients(self) -> dict[str, torch.Tensor]:
+        """Gradients, when the run stands inside a group of accumulated minibatches."""
+        inside = self.step % self.steps_per_epoch % self._train["gradient_accumulation_steps"]
+        if not inside:
+            return {}
+        named = self.model.named_parameters()
+        return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
+
+    def restore(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+        """Take over a saved run state."""
+        self.model.load_state_dict({**weights, **state["extra"]})
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self._scheduler is not None:
+            self._scheduler.load_state_dict(state["scheduler"])
+        if self._scaler:
+            self._scaler.load_state_dict(state["scaler"])
+        parameters = dict(self.model.named_parameters())
+        for name, gradient in state["gradients"].items():
+            parameters[name].grad = gradient.to(self.device)
+        self.step = state["step"]
+        self._epoch_end_pending = state["epoch_end_pending"]
+        self._history = state["history"]
+        self._metrics = EpochMetrics.from_plain(self._named, state["metrics"])
+        self._rng = RngState.from_plain(state["rng"])
+
+    def size(self) -> int:
+        """Bytes of device memory that the run holds between leases."""
+        held = [*self.model.parameters(), *self.model.buffers()]
+        held += [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        for slots in self.optimizer.state.values():
+            held += [value for value in slots.values() if isinstance(value, torch.Tensor)]
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+
+
+def _custom(values: Any) -> dict[str, Any]:  # noqa: ANN401 - user value
+    if not isinstance(values, dict):
+        message = f"compute_metrics must return a dictionary, not {type(values).__name__}."
+        raise SpecError(message)
+    return values

@@ -1,0 +1,5 @@
+import { enginePlugin } from './plugins/engine';
+
+export * from './tokens';
+
+export default [enginePlugin];

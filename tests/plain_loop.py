@@ -1,0 +1,156 @@
+"""The training contract as a plain PyTorch loop, written from docs/architecture.md and sharing no code with the engine.
+
+It reads the CSV and the images itself. The engine's results must equal its results bit for bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import random
+import sys
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import default_collate
+
+
+def seed_all(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def states() -> tuple[Any, Any, Any]:
+    return torch.get_rng_state(), np.random.get_state(), random.getstate()
+
+
+def restore(saved: tuple[Any, Any, Any]) -> None:
+    torch.set_rng_state(saved[0])
+    np.random.set_state(saved[1])
+    random.setstate(saved[2])
+
+
+def row_seed(seed: int, mode: str, epoch: int, example: int) -> int:
+    text = f"{seed}/{mode}/{epoch}/{example}".encode("ascii")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
+
+
+def prepare(spec: Any, rows: pd.DataFrame, positions: list[int], cfg: Any, mode: str, seed: int, epoch: int) -> Any:
+    saved = states()
+    prepared = []
+    for position in positions:
+        seed_all(row_seed(seed, mode, epoch, int(rows["id"].iloc[position])))
+        prepared.append(spec.row_prep(rows.iloc[position], cfg, mode))
+    seed_all(row_seed(seed, mode, epoch, int(rows["id"].iloc[positions[0]])))
+    minibatch = spec.collate_fn(prepared, cfg, mode) if hasattr(spec, "collate_fn") else default_collate(prepared)
+    restore(saved)
+    return minibatch
+
+
+class Pass:
+    """Metrics of one pass over a partition."""
+
+    def __init__(self) -> None:
+        self.loss = 0.0
+        self.count = 0
+        self.hits = {1: 0, 3: 0}
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, spec: Any, loss: Any, outputs: Any, minibatch: Any, cfg: Any, mode: str) -> None:
+        size = len(outputs["targets"])
+        self.loss += loss.item() * size
+        self.count += size
+        self.hits[1] += int((outputs["predictions"] == outputs["targets"]).sum())
+        top = outputs["logits"].topk(3, dim=-1).indices
+        self.hits[3] += int((top == outputs["targets"][:, None]).any(dim=1).sum())
+        if hasattr(spec, "compute_metrics"):
+            values = spec.compute_metrics(loss.detach(), outputs, minibatch, cfg, mode)
+            self.rows.append({k: v.item() if isinstance(v, torch.Tensor) else v for k, v in values.items()})
+
+    def values(self, spec: Any, cfg: Any, prefix: str) -> dict[str, float]:
+        result = {f"{prefix}top{k}_accuracy": hits / self.count for k, hits in self.hits.items()}
+        if self.rows:
+            custom = spec.aggregate_metrics(pd.DataFrame(self.rows), cfg)
+            result |= {f"{prefix}{name}": float(value) for name, value in custom.items()}
+        return result
+
+
+def train(spec_path: Path, leaf: dict[str, Any], tables: dict[str, pd.DataFrame], seed: int) -> dict[str, Any]:
+    """Train one config; returns ``weights``, ``rows`` (metrics per epoch) and ``losses`` (per minibatch)."""
+    torch.set_num_threads(1)
+    sys.path.insert(0, str(spec_path.parent))
+    try:
+        spec_class = importlib.import_module(spec_path.stem).MLSpec
+    finally:
+        sys.path.pop(0)
+    knobs, options = leaf["user_knobs"], leaf["train"]
+    cfg = MappingProxyType({**leaf, **knobs, **options})
+    spec = spec_class()
+    if hasattr(spec, "initialize_run"):
+        saved = states()
+        seed_all(seed)
+        spec.initialize_run(None, cfg, "train")
+        restore(saved)
+    seed_all(seed)
+    model = spec.create_model(cfg)
+    optimizer = getattr(torch.optim, options["optimizer"]["name"])(model.parameters(), **options["optimizer"]["args"])
+    scheduling = options.get("lr_scheduler")
+    scheduler = (
+        getattr(torch.optim.lr_scheduler, scheduling["name"])(optimizer, **scheduling["args"]) if scheduling else None
+    )
+    rows, losses = [], []
+    accumulate = options.get("gradient_accumulation_steps", 1)
+    for epoch in range(options["epochs"]):
+        order = torch.randperm(len(tables["train"]), generator=torch.Generator().manual_seed(seed + epoch))
+        trained = Pass()
+        batches = order.split(options["batch_size"])
+        for number, positions in enumerate(batches):
+            minibatch = prepare(spec, tables["train"], positions.tolist(), cfg, "train", seed, epoch)
+            model.train()
+            with torch.autocast("cpu", torch.bfloat16, enabled=options.get("precision") == "bf16"):
+                loss, outputs = spec.compute_forward(model, minibatch, cfg, "train")
+            losses.append(loss.item())
+            trained.add(spec, loss, outputs, minibatch, cfg, "train")
+            first = number // accumulate * accumulate
+            group = min(accumulate, len(batches) - first)
+            if number == first:
+                optimizer.zero_grad()
+            (loss / group if group > 1 else loss).backward()
+            if number == first + group - 1:
+                if options.get("gradient_clip_norm"):
+                    torch.nn.utils.clip_grad_norm_(model.parameters(), options["gradient_clip_norm"])
+                optimizer.step()
+                if scheduler and scheduling["interval"] == "step":
+                    scheduler.step()
+        row = {"train_loss": trained.loss / trained.count, **trained.values(spec, cfg, "train_")}
+        row |= validate(spec, model, cfg, tables.get("validation"), options, seed, epoch)
+        row["learning_rate"] = optimizer.param_groups[0]["lr"]
+        if scheduler and scheduling["interval"] == "epoch":
+            if scheduling["name"] == "ReduceLROnPlateau":
+                scheduler.step(row.get("val_loss", row["train_loss"]))
+            else:
+                scheduler.step()
+        rows.append(row)
+    return {"weights": model.state_dict(), "rows": rows, "losses": losses}
+
+
+def validate(spec: Any, model: Any, cfg: Any, table: Any, options: Any, seed: int, epoch: int) -> dict[str, float]:
+    if table is None:
+        return {}
+    saved = states()
+    seen = Pass()
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(table), options["batch_size"]):
+            positions = list(range(start, min(start + options["batch_size"], len(table))))
+            minibatch = prepare(spec, table, positions, cfg, "validation", seed, epoch)
+            with torch.autocast("cpu", torch.bfloat16, enabled=options.get("precision") == "bf16"):
+                loss, outputs = spec.compute_forward(model, minibatch, cfg, "validation")
+            seen.add(spec, loss, outputs, minibatch, cfg, "validation")
+    restore(saved)
+    return {"val_loss": seen.loss / seen.count, **seen.values(spec, cfg, "")}
