@@ -56,7 +56,7 @@ clean:
 	rm -rf lib build dist coverage rapidfire_lab/labextension rapidfire_lab/_version.py
 	rm -rf tsconfig.tsbuildinfo .eslintcache .stylelintcache
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find rapidfire_lab tests examples benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + || true
+	find $(wildcard rapidfire_lab tests examples benchmarks) -type d -name __pycache__ -prune -exec rm -rf {} +
 	rm -f $(INSTALLED)
 
 # --- set-up --------------------------------------------------------------------------------------

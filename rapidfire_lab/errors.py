@@ -28,7 +28,6 @@ class OperationError(RapidfireLabError, RuntimeError):
 
 
 ERRORS: dict[str, type[RapidfireLabError]] = {
-    cls.__name__: cls
-    for cls in (RapidfireLabError, ConfigError, DataError, SpecError, EngineError, OperationError)
+    cls.__name__: cls for cls in (RapidfireLabError, ConfigError, DataError, SpecError, EngineError, OperationError)
 }
 """By name, so that an error can cross the wire and be raised as itself on the other side."""

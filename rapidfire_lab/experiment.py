@@ -113,7 +113,7 @@ class Experiment:
     def run_fit(
         self,
         data_handle: DataHandle,
-        ml_config: Any,  # noqa: ANN401 - a config, a group, or nested lists of them
+        ml_config: Any,
         seed: int = 42,
         *,
         num_chunks: int | None = None,
@@ -283,7 +283,10 @@ class Experiment:
         return self._operate("clone", run_id, changes)[0]
 
     def _operate(
-        self, operation: Any, run_ids: int | Iterable[int], changes: dict[str, Any] | None = None  # noqa: ANN401
+        self,
+        operation: Any,
+        run_ids: int | Iterable[int],
+        changes: dict[str, Any] | None = None,
     ) -> list[int]:
         chosen = [run_ids] if isinstance(run_ids, int) else list(run_ids)
         answer = self._client.request(
@@ -364,11 +367,13 @@ class Experiment:
         """
         import pandas as pd
 
-        handles = {
-            fit.id: json.loads(fit.data)["handle_id"] for fit in self._reader().fits(self._record().id)
-        }
+        handles = {fit.id: json.loads(fit.data)["handle_id"] for fit in self._reader().fits(self._record().id)}
         rows = [
-            {**{name: getattr(run, name, None) for name in RUNS_INFO_COLUMNS}, "data_handle_id": handles[run.fit_id], "config": run.leaf}
+            {
+                **{name: getattr(run, name, None) for name in RUNS_INFO_COLUMNS},
+                "data_handle_id": handles[run.fit_id],
+                "config": run.leaf,
+            }
             for run in self.runs()
         ]
         return pd.DataFrame(rows, columns=list(RUNS_INFO_COLUMNS)).astype({"parent": "Int64"})
@@ -404,7 +409,9 @@ class Experiment:
             When runs are still training: call ``wait()`` or ``cancel_current()`` first.
         """
         if artifacts_bucket is not None:
-            message = f"Saving artifacts to {artifacts_bucket} is not available in this version; they are in {self.path}."
+            message = (
+                f"Saving artifacts to {artifacts_bucket} is not available in this version; they are in {self.path}."
+            )
             raise OperationError(message)
         del save_epoch_checkpoints  # means nothing without a bucket
         self._client.request(EndExperiment(request_id=new_request_id(), name=self.name))
@@ -417,7 +424,7 @@ class Experiment:
             time.sleep(_LOOK_SECONDS)
 
 
-def _check_fit_arguments(data_handle: DataHandle, seed: int, num_chunks: int | None) -> None:
+def _check_fit_arguments(data_handle: object, seed: object, num_chunks: object) -> None:
     if not isinstance(data_handle, DataHandle):
         message = f"data_handle must be a DataHandle, not {type(data_handle).__name__}."
         raise DataError(message)

@@ -131,21 +131,21 @@ class EpochMetrics:
     @classmethod
     def from_plain(cls, named: Sequence[str], plain: dict[str, Any]) -> EpochMetrics:
         metrics = cls(named)
-        metrics._loss_sum = plain["loss_sum"]  # noqa: SLF001 - its own class
-        metrics._examples = plain["examples"]  # noqa: SLF001
-        metrics._hits.update({name: tuple(pair) for name, pair in plain["hits"].items()})  # noqa: SLF001
-        metrics._rows = [{name: _restored(value) for name, value in row.items()} for row in plain["rows"]]  # noqa: SLF001
+        metrics._loss_sum = plain["loss_sum"]
+        metrics._examples = plain["examples"]
+        metrics._hits.update({name: tuple(pair) for name, pair in plain["hits"].items()})
+        metrics._rows = [{name: _restored(value) for name, value in row.items()} for row in plain["rows"]]
         return metrics
 
 
-def _plain_value(value: Any) -> Any:  # noqa: ANN401 - user values
+def _plain_value(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         return value.item() if value.numel() == 1 else value
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _as_float(name: str, value: Any) -> float:  # noqa: ANN401 - user values
+def _as_float(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError) as error:
@@ -156,7 +156,7 @@ def _as_float(name: str, value: Any) -> float:  # noqa: ANN401 - user values
 _NDARRAY = "__ndarray__"
 
 
-def _storable(name: str, value: Any) -> Any:  # noqa: ANN401 - user values
+def _storable(name: str, value: Any) -> Any:
     """Bring a custom metric into a form that a checkpoint can hold and that is loaded without unpickling."""
     if value is None or isinstance(value, (bool, int, float, str, torch.Tensor)):
         return value
@@ -175,7 +175,7 @@ def _storable(name: str, value: Any) -> Any:  # noqa: ANN401 - user values
     raise SpecError(message)
 
 
-def _restored(value: Any) -> Any:  # noqa: ANN401 - user values
+def _restored(value: Any) -> Any:
     if isinstance(value, dict):
         if _NDARRAY in value:
             return value[_NDARRAY].numpy()

@@ -38,7 +38,7 @@ class MLSpec:
         ``misc_path`` is the local folder of the handle's ``misc`` locator, None without one.
         """
 
-    def row_prep(self, row: pd.Series[Any], cfg: Mapping[str, Any], mode: Mode) -> Any:  # noqa: ANN401
+    def row_prep(self, row: pd.Series[Any], cfg: Mapping[str, Any], mode: Mode) -> Any:
         """Turn one row of the Example Structure File into a dict, list or tuple; required.
 
         Without a ``collate_fn`` of your own, every value must be a tensor of the same shape for all rows.
@@ -53,7 +53,7 @@ class MLSpec:
     def compute_forward(
         self,
         model: nn.Module,
-        minibatch: Any,  # noqa: ANN401
+        minibatch: Any,
         cfg: Mapping[str, Any],
         mode: Mode,
     ) -> tuple[torch.Tensor, dict[str, Any]] | dict[str, Any]:
@@ -65,7 +65,7 @@ class MLSpec:
         """
         raise NotImplementedError
 
-    def load_model(self, model_tag: str) -> Any:  # noqa: ANN401 - whatever the file holds
+    def load_model(self, model_tag: str) -> Any:
         """Load a checkpoint for use in ``create_model``; provided, not to be overridden.
 
         Parameters

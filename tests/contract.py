@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,13 +13,17 @@ from rapidfire_lab.worker.checkpoint import load_weights
 from tests import plain_loop
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rapidfire_lab import DataHandle, Experiment
 
 TRAIN = {"epochs": 2, "batch_size": 32}
 NAMED = ["top1_accuracy", "top3_accuracy"]
 
 
-def config(model: str, optimizer: dict[str, Any], scheduler: dict[str, Any] | None = None, **knobs: Any) -> dict[str, Any]:
+def config(
+    model: str, optimizer: dict[str, Any], scheduler: dict[str, Any] | None = None, **knobs: Any
+) -> dict[str, Any]:
     train = {**TRAIN, "optimizer": optimizer, "lr_scheduler": scheduler}
     train |= {name: knobs.pop(name) for name in list(knobs) if name in _TRAIN_KEYS}
     return {

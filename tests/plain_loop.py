@@ -9,14 +9,16 @@ import hashlib
 import importlib
 import random
 import sys
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch.utils.data import default_collate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def seed_all(seed: int) -> None:

@@ -44,7 +44,12 @@ def _fit_and_compare(configs: list, handle: DataHandle, name: str, store: Path, 
 @pytest.mark.usefixtures("two_slots")
 @pytest.mark.parametrize(
     ("name", "configs", "chunks"),
-    [("six", SIX_CONFIGS, 7), ("augmented", AUGMENTED, 5), ("extras", EXTRAS, 5), ("adaptive", SIX_CONFIGS[:3], None)],
+    [
+        ("six", SIX_CONFIGS, 7),
+        ("augmented", AUGMENTED, 5),
+        ("extras", EXTRAS, 5),
+        ("adaptive", SIX_CONFIGS[:3], None),
+    ],
 )
 def test_two_slots_equal_the_plain_loop(
     name: str, configs: list, chunks: int | None, handle: DataHandle, tmp_path: Path

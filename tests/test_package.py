@@ -37,8 +37,6 @@ def test_package_json_gives_the_version():
 
 @pytest.mark.parametrize("module", ["", ".server.app", ".engine.client", ".engine.home"])
 def test_importing_loads_nothing_heavy(module):
-    program = (
-        f"import sys, rapidfire_lab{module}\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
-    )
+    program = f"import sys, rapidfire_lab{module}\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == ""

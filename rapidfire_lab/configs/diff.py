@@ -24,7 +24,7 @@ def differing_knobs(leaves: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted(found, key=lambda path: sections.index(path.partition(".")[0]))
 
 
-def get_path(leaf: Mapping[str, Any], dotted: str, default: object = None) -> Any:  # noqa: ANN401 - JSON data
+def get_path(leaf: Mapping[str, Any], dotted: str, default: object = None) -> Any:
     """Give the value at a dotted path; `default` where this leaf has none, since another may."""
     value = _find(leaf, dotted)
     return default if value is _ABSENT else value

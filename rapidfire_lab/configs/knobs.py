@@ -21,7 +21,7 @@ class Knob(ABC):
     """What a generator (`GridSearch`, `RandomSearch`) replaces by one value."""
 
     @abstractmethod
-    def sample(self, rng: random.Random) -> Any:  # noqa: ANN401 - of any type the user likes
+    def sample(self, rng: random.Random) -> Any:
         """Draw one value; `rng` is the only source of randomness."""
 
 
@@ -45,7 +45,7 @@ class List(Knob):
     def __repr__(self) -> str:
         return f"List({list(self.values)!r})"
 
-    def sample(self, rng: random.Random) -> Any:  # noqa: ANN401 - of any type the user likes
+    def sample(self, rng: random.Random) -> Any:
         """Draw one of the values; knobs inside it are left for the generator."""
         return rng.choice(self.values)
 

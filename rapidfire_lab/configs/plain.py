@@ -12,7 +12,7 @@ from rapidfire_lab.configs.scalars import describe, from_numpy
 from rapidfire_lab.errors import ConfigError
 
 
-def plain(value: object, path: str) -> Any:  # noqa: ANN401 - JSON data
+def plain(value: object, path: str) -> Any:
     """Copy a value into dicts, lists and Python scalars, or say why JSON cannot hold it.
 
     Parameters
@@ -35,8 +35,7 @@ def refuse_knob(value: object, path: str) -> None:
     if isinstance(value, Knob):
         generator = "RandomSearch" if isinstance(value, Range) else "GridSearch(config) or RandomSearch"
         raise ConfigError(
-            f"{path!r} holds a {type(value).__name__}: wrap the whole config in "
-            f"{generator}(config, num_runs=8)",
+            f"{path!r} holds a {type(value).__name__}: wrap the whole config in {generator}(config, num_runs=8)",
         )
 
 

@@ -6,7 +6,7 @@ import reprlib
 from typing import Any, TypeGuard
 
 
-def from_numpy(value: object) -> Any:  # noqa: ANN401 - what went in, in most cases
+def from_numpy(value: object) -> Any:
     """Give the Python scalar that a numpy scalar stands for, anything else as it is."""
     # By module name: configs must not pull in numpy only to ask this.
     if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():

@@ -38,7 +38,7 @@ def combinations(template: object) -> Iterator[Any]:
         yield template
 
 
-def draw(template: object, rng: random.Random) -> Any:  # noqa: ANN401 - of the template's shape
+def draw(template: object, rng: random.Random) -> Any:
     """Draw each knob on its own, the outer ones first."""
     if isinstance(template, Range):
         return template.sample(rng)

@@ -59,16 +59,13 @@ def _build_scheduler(choice: Mapping[str, Any], optimizer: Optimizer) -> LRSched
     cls = _named_class(choice["name"], path, lr_scheduler, lr_scheduler.LRScheduler, _NO_SCHEDULER)
     if choice["name"] == "ReduceLROnPlateau" and choice["interval"] == "step":
         raise ConfigError(
-            f"'{path}.interval' is \"step\", but ReduceLROnPlateau follows the loss of whole epochs: "
-            'write "epoch"',
+            f'\'{path}.interval\' is "step", but ReduceLROnPlateau follows the loss of whole epochs: write "epoch"',
         )
     scheduler: LRScheduler = _build(cls, optimizer, choice["args"], path)
     return scheduler
 
 
-def _named_class(
-    name: str, path: str, module: ModuleType, base: type, unfit: Mapping[str, str]
-) -> Callable[..., Any]:
+def _named_class(name: str, path: str, module: ModuleType, base: type, unfit: Mapping[str, str]) -> Callable[..., Any]:
     if name in unfit:
         raise ConfigError(f"'{path}.name' is {name!r}: {unfit[name]}; choose another")
     known = {key: value for key, value in vars(module).items() if _is_choice(key, value, base, unfit)}
@@ -83,7 +80,7 @@ def _is_choice(key: str, value: object, base: type, unfit: Mapping[str, str]) ->
     return is_public and isinstance(value, type) and issubclass(value, base)
 
 
-def _build(cls: Callable[..., Any], target: object, args: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 - an instance of cls
+def _build(cls: Callable[..., Any], target: object, args: Mapping[str, Any], path: str) -> Any:
     # The first parameter is what we pass ourselves: the model's parameters, or the optimizer.
     known = list(inspect.signature(cls).parameters)[1:]
     for key in args:

@@ -36,9 +36,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     except pd.errors.ParserError as error:
         raise DataError(f"{path}: {_what_is_malformed(path, error)}") from error
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: {_where_not_utf8(path)} is not UTF-8 text; save the file as UTF-8"
-        ) from error
+        raise DataError(f"{path}: {_where_not_utf8(path)} is not UTF-8 text; save the file as UTF-8") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     # A short row shows as a missing last cell, so most files need no second look.
@@ -65,9 +63,7 @@ def _check_header(path: Path) -> None:
     names = head.iloc[0]
     repeated = names[names.duplicated() & (names != "")].unique()
     if len(repeated):
-        raise DataError(
-            f"{path} has several columns named {', '.join(map(repr, repeated))}; rename all but one"
-        )
+        raise DataError(f"{path} has several columns named {', '.join(map(repr, repeated))}; rename all but one")
 
 
 def _without_gaps(frame: pd.DataFrame) -> pd.DataFrame:

@@ -66,9 +66,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     names = table.column_names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise DataError(
-            f"{path} has several columns named {', '.join(map(repr, repeated))}; rename all but one"
-        )
+        raise DataError(f"{path} has several columns named {', '.join(map(repr, repeated))}; rename all but one")
     table = table.drop_columns([name for name in names if _UNNAMED_INDEX.fullmatch(name)])
     # A category is its text here. With its metadata pandas would hide an "id" that was the writer's index.
     table = table.cast(pa.schema([_without_dictionary(field) for field in table.schema]))

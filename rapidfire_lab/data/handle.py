@@ -140,9 +140,7 @@ def _checked_fraction(fraction: float) -> float:
         number = -1.0
     # Written so that NaN fails too.
     if not 0 < number <= 1:
-        raise DataError(
-            f"fraction must be above 0 and at most 1, not {fraction!r}: write 0.1 for a tenth of the rows"
-        )
+        raise DataError(f"fraction must be above 0 and at most 1, not {fraction!r}: write 0.1 for a tenth of the rows")
     return number
 
 

@@ -72,6 +72,4 @@ def _not_unique(ids: pd.Series, values: list[int], path: Path, places: Places) -
     named = iter(places([int(position) for pair in pairs.values() for position in pair]))
     shown = ", ".join(f"{value} in {next(named)} and {next(named)}" for value in pairs)
     more = ", ..." if len(values) > _SHOWN else ""
-    return DataError(
-        f"{path}: ids must be unique, but these repeat: {shown}{more}; give every row its own integer"
-    )
+    return DataError(f"{path}: ids must be unique, but these repeat: {shown}{more}; give every row its own integer")

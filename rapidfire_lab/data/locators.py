@@ -89,9 +89,7 @@ def _path_of_url(name: str, url: str, scheme: str) -> str:
             "copy the data to a local path and give that"
         )
     if scheme != "file":
-        raise DataError(
-            f"locator {name!r}: {url} has the unknown scheme {scheme}://; give a local path or file:// URL"
-        )
+        raise DataError(f"locator {name!r}: {url} has the unknown scheme {scheme}://; give a local path or file:// URL")
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise DataError(f"locator {name!r}: {url} names a host; write file:/// and an absolute path")

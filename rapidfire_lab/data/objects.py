@@ -39,9 +39,7 @@ def choose_object_columns(frame: pd.DataFrame, folder: Path, wanted: Sequence[st
         _check_text(frame, chosen)
         return chosen
     probes = {name: _probe(frame[name]) for name in frame.columns if is_text(frame[name])}
-    found = [
-        name for name, values in probes.items() if _existing(folder, filter(None, map(_relative, values)))
-    ]
+    found = [name for name, values in probes.items() if _existing(folder, filter(None, map(_relative, values)))]
     if not found:
         raise _nothing_found(folder, probes)
     return found

@@ -46,9 +46,7 @@ class Partition:
             with parquet.ParquetFile(path) as file:
                 return cls(file.read())
         except (OSError, pa.ArrowException, KeyError) as error:
-            raise DataError(
-                f"prepared data {path} cannot be read ({error}); call download() on the handle"
-            ) from error
+            raise DataError(f"prepared data {path} cannot be read ({error}); call download() on the handle") from error
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import ipywidgets
 from IPython.display import display
 
-from rapidfire_lab.display.table import STATUS_ICONS, format_seconds, format_value, short_knob
+from rapidfire_lab.display.table import STATUS_ICONS, format_seconds, format_value, knob_text
 from rapidfire_lab.errors import RapidfireLabError
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ class NotebookView:
 
 def render(snapshot: TableSnapshot) -> str:
     """The table as HTML; everything in it that comes from users is escaped."""
-    heads = ["Run", "Status", "Progress", "Epoch", "Left", *map(short_knob, snapshot.knob_names)]
-    heads += [*snapshot.metric_names, "Note"]
+    heads = ["Run", "Status", "Progress", "Epoch", "Left", "Config", *snapshot.metric_names, "Note"]
     head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
     body = "".join(_row(row, snapshot) for row in snapshot.rows)
     return (
@@ -68,10 +67,15 @@ def _row(row: RunRow, snapshot: TableSnapshot) -> str:
         f"{row.progress:.0%}"
     )
     texts = [
-        *(format_value(row.knobs[name]) for name in snapshot.knob_names),
+        knob_text(row),
         *(format_value(row.metrics.get(name)) for name in snapshot.metric_names),
         row.note,
     ]
-    cells = [f"{STATUS_ICONS[row.status]} {row.status}", progress, row.epoch, format_seconds(row.seconds_left)]
+    cells = [
+        f"{STATUS_ICONS[row.status]} {row.status}",
+        progress,
+        row.epoch,
+        format_seconds(row.seconds_left),
+    ]
     cells += [html.escape(text) for text in texts]
     return f'<tr><th scope="row">{row.run_id}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

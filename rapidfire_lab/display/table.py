@@ -72,9 +72,7 @@ class RunTable:
         self._metrics: dict[int, tuple[int, dict[str, float]]] = {}
 
     def snapshot(self) -> TableSnapshot:
-        runs = [
-            run for run in self._experiment.runs() if self._run_ids is None or run.run_id in self._run_ids
-        ]
+        runs = [run for run in self._experiment.runs() if self._run_ids is None or run.run_id in self._run_ids]
         leaves = [run.leaf for run in runs]
         knobs = differing_knobs(leaves)
         rows = [self._row(run, leaf, knobs) for run, leaf in zip(runs, leaves, strict=True)]
@@ -98,7 +96,10 @@ class RunTable:
     def _last_metrics(self, run: RunRecord) -> dict[str, float]:
         known = self._metrics.get(run.run_id)
         if known is None or known[0] != run.completed_epochs:
-            known = (run.completed_epochs, self._experiment.last_epoch_metrics(run) if run.completed_epochs else {})
+            known = (
+                run.completed_epochs,
+                self._experiment.last_epoch_metrics(run) if run.completed_epochs else {},
+            )
             self._metrics[run.run_id] = known
         return known[1]
 
@@ -120,13 +121,19 @@ def _most_telling(names: list[str]) -> list[str]:
     return sorted(shown, key=rank)[:_MOST_METRICS]
 
 
+def knob_text(row: RunRow) -> str:
+    """The knobs that tell a run from the others, in one line."""
+    shown = [(name, value) for name, value in row.knobs.items() if value is not None]
+    return " ".join(f"{short_knob(name)}={format_value(value)}" for name, value in shown)
+
+
 def short_knob(path: str) -> str:
-    """A knob's name for a column head: the last part of its path that says something."""
-    parts = [part for part in path.split(".") if part not in ("train", "user_knobs", "args")]
-    return ".".join(parts[-2:]) if parts[-1] == "name" else parts[-1]
+    """A knob's name without its sections: the last part of its path that says something."""
+    parts = [part for part in path.split(".") if part not in ("train", "user_knobs", "args", "name")]
+    return parts[-1]
 
 
-def format_value(value: Any) -> str:  # noqa: ANN401 - a knob or a metric
+def format_value(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

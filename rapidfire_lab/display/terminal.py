@@ -16,7 +16,7 @@ from rapidfire_lab.display.table import (
     TableSnapshot,
     format_seconds,
     format_value,
-    short_knob,
+    knob_text,
 )
 
 if TYPE_CHECKING:
@@ -81,8 +81,9 @@ def _line(row: RunRow) -> str:
 def render(snapshot: TableSnapshot) -> Table:
     """The table as rich draws it."""
     table = Table(title=snapshot.summary(), title_justify="left", expand=False)
-    for head in ("Run", "Status", "Progress", "", "Epoch", "Left", *map(short_knob, snapshot.knob_names)):
-        table.add_column(head)
+    for head in ("Run", "Status", "Progress", "", "Epoch", "Left"):
+        table.add_column(head, no_wrap=True)
+    table.add_column("Config", overflow="fold", max_width=48)
     for head in snapshot.metric_names:
         table.add_column(head, justify="right")
     table.add_column("Note", overflow="fold", max_width=40)
@@ -99,7 +100,7 @@ def _cells(row: RunRow, snapshot: TableSnapshot) -> list[RenderableType]:
         f"{row.progress:4.0%}",
         row.epoch,
         format_seconds(row.seconds_left),
-        *(format_value(row.knobs[name]) for name in snapshot.knob_names),
+        knob_text(row),
         *(format_value(row.metrics.get(name)) for name in snapshot.metric_names),
         row.note,
     ]

@@ -12,7 +12,15 @@ import zmq
 
 from rapidfire_lab.engine import launcher
 from rapidfire_lab.engine.home import EngineHome, EngineIdentity
-from rapidfire_lab.engine.protocol import API_LEVEL, Message, Reply, Shutdown, Status, decode_from_controller, encode
+from rapidfire_lab.engine.protocol import (
+    API_LEVEL,
+    Message,
+    Reply,
+    Shutdown,
+    Status,
+    decode_from_controller,
+    encode,
+)
 from rapidfire_lab.errors import ERRORS, EngineError
 from rapidfire_lab.journal import JournalReader
 
@@ -67,8 +75,8 @@ class EngineClient:
         """Open the journal for reading; the engine need not be running."""
         return JournalReader(self.home.journal)
 
-    def request(self, request: Request, timeout: float = _ANSWER_SECONDS) -> dict[str, Any]:
-        """Ask the engine, starting it where needed, and return the result.
+    def request(self, request: Request, timeout: float = _ANSWER_SECONDS, *, start: bool = True) -> dict[str, Any]:
+        """Ask the engine, starting it where needed unless told not to, and return the result.
 
         A controller that restarts in between is not noticed: the request is sent again under the same id, and
         carried out once.
@@ -81,15 +89,15 @@ class EngineClient:
             When there is no answer in time.
         """
         with self._lock:
-            reply = self._ask(request, time.monotonic() + timeout)
+            reply = self._ask(request, time.monotonic() + timeout, start=start)
         if reply.error is not None:
             raise ERRORS.get(reply.error_type, EngineError)(reply.error)
         return reply.result
 
-    def _ask(self, request: Request, deadline: float) -> Reply:
+    def _ask(self, request: Request, deadline: float, *, start: bool) -> Reply:
         frame = encode(request)
         while time.monotonic() < deadline:
-            identity = self.start(max(1.0, deadline - time.monotonic()))
+            identity = self.start(deadline - time.monotonic()) if start else self._wait_for_identity(deadline)
             reply = _exchange(identity.address, frame, min(_RESEND_SECONDS, deadline - time.monotonic()))
             if reply is not None:
                 return reply
@@ -100,7 +108,12 @@ class EngineClient:
         """What the engine says of itself; it is not started for that."""
         if not self.is_alive():
             return {"state": "not running", "home": str(self.home.root)}
-        result = self.request(Status(request_id=new_request_id()))
+        try:
+            result = self.request(Status(request_id=new_request_id()), start=False)
+        except EngineError:
+            if self.is_alive():
+                raise
+            return {"state": "not running", "home": str(self.home.root)}
         state = "running" if result["active_runs"] else "idle"
         return {"state": state, "home": str(self.home.root), **result}
 
@@ -114,7 +127,7 @@ class EngineClient:
         """
         if not self.is_alive():
             return False
-        self.request(Shutdown(request_id=new_request_id()))
+        self.request(Shutdown(request_id=new_request_id()), start=False)
         deadline = time.monotonic() + timeout
         while self.is_alive():
             if time.monotonic() > deadline:
@@ -126,7 +139,7 @@ class EngineClient:
 
 def _exchange(address: str, frame: bytes, timeout: float) -> Reply | None:
     """One question and its answer over a fresh socket; None when nobody answered."""
-    socket = zmq.Context.instance().socket(zmq.DEALER)
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     socket.setsockopt(zmq.LINGER, 0)
     try:
         socket.connect(address)

@@ -33,9 +33,7 @@ _REPLY_LIFE = 24 * 3600.0
 class Controller:
     """Event loop of the engine."""
 
-    def __init__(
-        self, home: EngineHome, settings: EngineSettings, ledger: Ledger, node: Node
-    ) -> None:
+    def __init__(self, home: EngineHome, settings: EngineSettings, ledger: Ledger, node: Node) -> None:
         self._home = home
         self._settings = settings
         self._ledger = ledger
@@ -49,7 +47,7 @@ class Controller:
         self._drain_deadline: float | None = None
         self._last_contact = time.monotonic()
         self._last_flush = 0.0
-        self._socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         self._socket.setsockopt(zmq.SNDHWM, 0)
         self._socket.setsockopt(zmq.LINGER, 1_000)
@@ -215,7 +213,12 @@ class Controller:
             "active_runs": len(self._scheduler.live_runs()),
             "unsent": self._journal.outbox_size(),
             "slots": [
-                {"slot": slot.index, "phase": slot.phase, "run": slot.run, "pid": self._node.slot_pid(slot.index)}
+                {
+                    "slot": slot.index,
+                    "phase": slot.phase,
+                    "run": slot.run,
+                    "pid": self._node.slot_pid(slot.index),
+                }
                 for slot in self._scheduler.slots.values()
             ],
             "processes": self._node.processes(),

@@ -74,7 +74,7 @@ def launch(home: EngineHome) -> None:
     home.create()
     environment = {**os.environ, HOME_VARIABLE: str(home.root)}
     command = [sys.executable, "-m", "rapidfire_lab.engine.launcher"]
-    result = subprocess.run(  # noqa: S603 - our own interpreter and module
+    result = subprocess.run(
         command,
         cwd=home.root,  # not the notebook folder: what only that folder offers would be missing later
         env=environment,
@@ -130,7 +130,7 @@ def _spawn(home: EngineHome, lock: IO[bytes]) -> None:
     log_path = home.logs / "engine.log"
     _rotate(log_path)
     with log_path.open("ab") as log:
-        subprocess.Popen(  # noqa: S603 - our own interpreter
+        subprocess.Popen(
             _torchrun(rendezvous),
             cwd=home.root,
             env=_environment(home),

@@ -50,9 +50,10 @@ def run_state(run: RunRecord, num_chunks: int | None) -> RunState:
 class Ledger:
     """Carries the scheduler's instructions out in the journal and the experiment folder."""
 
-    def __init__(self, journal: JournalWriter, scheduler: Scheduler) -> None:
+    def __init__(self, journal: JournalWriter, scheduler: Scheduler, *, tracking: bool) -> None:
         self.journal = journal
         self.scheduler = scheduler
+        self._tracking = tracking
         self.outgoing: list[tuple[int, Grant | Preempt]] = []
         """Messages to slots, by slot index."""
 
@@ -92,11 +93,13 @@ class Ledger:
         fit = self.journal.fit(run.fit_id)
         experiment = self.journal.experiment_by_id(run.experiment_id)
         self.journal.open_lease(
-            lease=grant.lease, run=grant.run, slot=grant.slot, from_step=grant.from_step, to_step=grant.to_step
+            lease=grant.lease,
+            run=grant.run,
+            slot=grant.slot,
+            from_step=grant.from_step,
+            to_step=grant.to_step,
         )
-        self.journal.update_run(
-            grant.run, status="running", slot=grant.slot, started=run.started or time.time()
-        )
+        self.journal.update_run(grant.run, status="running", slot=grant.slot, started=run.started or time.time())
         if run.started is None:
             self.event(run, f"Run {run.run_id} started on slot {grant.slot}")
         message = Grant(
@@ -145,7 +148,7 @@ class Ledger:
         if done.outcome == "failed":
             self.journal.close_lease(done.lease, "failed")
             self.journal.update_run(run.id, error=done.error, traceback=done.traceback)
-            self.journal.add_outbox(run.id, "points", {"after": run.step, "to": None})
+            self.track(run.id, "points", {"after": run.step, "to": None})
             return
         self.journal.close_lease(done.lease, "committed")
         self.journal.update_run(
@@ -158,7 +161,7 @@ class Ledger:
             seconds=run.seconds + done.seconds + done.overhead,
             device=done.device,
         )
-        self.journal.add_outbox(run.id, "points", {"after": run.step, "to": done.step})
+        self.track(run.id, "points", {"after": run.step, "to": done.step})
         self._keep_files(run, done)
         if done.completed_epochs > run.completed_epochs:
             self.event(run, f"Run {run.run_id} finished epoch {done.completed_epochs} of {run.epochs}")
@@ -200,7 +203,7 @@ class Ledger:
             f"Run {run.run_id} {ended.status} at step {run.step} ({ended.ended_by}){detail}",
             level="error" if ended.status == "failed" else "info",
         )
-        self.journal.add_outbox(run.id, "status", {"status": ended.status, "ended_by": ended.ended_by})
+        self.track(run.id, "status", {"status": ended.status, "ended_by": ended.ended_by})
 
     def _finish_files(self, run: RunRecord) -> None:
         layout = self._layout(run)
@@ -233,6 +236,11 @@ class Ledger:
 
     def _layout(self, run: RunRecord) -> ExperimentLayout:
         return ExperimentLayout(Path(self.journal.experiment_by_id(run.experiment_id).path))
+
+    def track(self, run: int, kind: str, payload: dict[str, Any]) -> None:
+        """Have the tracker send something, where there is one."""
+        if self._tracking:
+            self.journal.add_outbox(run, kind, payload)
 
     def event(self, run: RunRecord, message: str, level: str = "info") -> None:
         self.journal.add_event(message, experiment_id=run.experiment_id, run_id=run.run_id, level=level)

@@ -36,7 +36,7 @@ _LOCK_SECONDS = 15.0
 
 
 class Node:
-    """This machine's processes: slots and tracker."""
+    """The processes of one machine: slots and tracker."""
 
     def __init__(self, home: EngineHome, settings: EngineSettings, address: str) -> None:
         self._home = home
@@ -129,7 +129,7 @@ def _devices(settings: EngineSettings) -> list[str]:
 def _recover(journal: JournalWriter, settings: EngineSettings) -> Ledger:
     """Bring the schedule back from the journal: what was on a slot goes back to its last commit."""
     scheduler = Scheduler(last_lease=journal.last_lease(), max_attempts=settings.max_attempts)
-    ledger = Ledger(journal, scheduler)
+    ledger = Ledger(journal, scheduler, tracking=settings.tracking)
     with journal.transaction():
         for key in journal.lose_open_leases():
             run = journal.run_by_key(key)

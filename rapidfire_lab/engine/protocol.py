@@ -5,7 +5,7 @@ MessagePack on ZeroMQ, controller ROUTER, everybody else DEALER. Values are plai
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -163,13 +163,13 @@ class OutboxGrew(Message):
     """There is something to send."""
 
 
-Request = Status | CreateExperiment | EndExperiment | SubmitFit | RunOperation | Shutdown
-ToController = Request | SlotReady | Progress | LeaseDone | TrackerReady | Tracked
-FromController = Reply | Grant | Preempt | Exit | OutboxGrew
+Request: TypeAlias = Status | CreateExperiment | EndExperiment | SubmitFit | RunOperation | Shutdown
+ToController: TypeAlias = Request | SlotReady | Progress | LeaseDone | TrackerReady | Tracked
+FromController: TypeAlias = Reply | Grant | Preempt | Exit | OutboxGrew
 
 _encoder = msgspec.msgpack.Encoder()
-_to_controller = msgspec.msgpack.Decoder(ToController)
-_from_controller = msgspec.msgpack.Decoder(FromController)
+_to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)
+_from_controller: msgspec.msgpack.Decoder[FromController] = msgspec.msgpack.Decoder(FromController)
 
 
 def encode(message: Message) -> bytes:

@@ -164,16 +164,17 @@ def submit_fit(request: SubmitFit, ledger: Ledger) -> dict[str, Any]:
     for leaf in leaves:
         check_torch_names(leaf)
     fit = ledger.journal.add_fit(
-        experiment_id=experiment.id, data=json.dumps(request.data), seed=request.seed, num_chunks=request.num_chunks
+        experiment_id=experiment.id,
+        data=json.dumps(request.data),
+        seed=request.seed,
+        num_chunks=request.num_chunks,
     )
     record = ledger.journal.fit(fit)
     runs = [_add_run(ledger, record, leaf, source="initial", parent=None) for leaf in leaves]
     return {"run_ids": [run.run_id for run in runs]}
 
 
-def _add_run(
-    ledger: Ledger, fit: FitRecord, leaf: dict[str, Any], *, source: str, parent: int | None
-) -> RunRecord:
+def _add_run(ledger: Ledger, fit: FitRecord, leaf: dict[str, Any], *, source: str, parent: int | None) -> RunRecord:
     rows = json.loads(fit.data)["partitions"]["train"]["rows"]
     train = leaf["train"]
     key = ledger.journal.add_run(
@@ -186,7 +187,7 @@ def _add_run(
         steps_per_epoch=math.ceil(rows / train["batch_size"]),
     )
     run = ledger.journal.run_by_key(key)
-    ledger.journal.add_outbox(key, "start", {})
+    ledger.track(key, "start", {})
     ledger.feed(RunAdded(run_state(run, fit.num_chunks), newcomer=True))
     return run
 
@@ -248,7 +249,7 @@ def _steer(operation: str, ledger: Ledger, run: RunRecord) -> int:
         ledger.scheduler.adopt(run_state(run, ledger.journal.fit(run.fit_id).num_chunks))
     if operation == "resume":
         ledger.feed(ResumeAsked(run.id))
-        ledger.journal.add_outbox(run.id, "status", {"status": "running", "ended_by": None})
+        ledger.track(run.id, "status", {"status": "running", "ended_by": None})
     else:
         ledger.feed(DeleteAsked(run.id))
     return run.run_id

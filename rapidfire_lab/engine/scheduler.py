@@ -273,9 +273,7 @@ class Scheduler:
 
     def _preempt(self, run: RunState, *, discard: bool) -> list[Instruction]:
         return [
-            PreemptLease(lease, slot, discard)
-            for lease, (holder, slot) in self._leases.items()
-            if holder == run.key
+            PreemptLease(lease, slot, discard) for lease, (holder, slot) in self._leases.items() if holder == run.key
         ]
 
     def _end(self, run: RunState, ended: RunEnded) -> list[Instruction]:
@@ -313,7 +311,11 @@ class Scheduler:
         slot.phase, slot.run, slot.lease = "busy", run.key, lease
         self._leases[lease] = (run.key, slot.index)
         to_step = next_boundary(
-            run.step, steps_per_epoch=run.steps_per_epoch, total=run.total_steps, chunks=run.num_chunks, pace=run.pace
+            run.step,
+            steps_per_epoch=run.steps_per_epoch,
+            total=run.total_steps,
+            chunks=run.num_chunks,
+            pace=run.pace,
         )
         return GrantLease(lease, run.key, slot.index, run.step, to_step)
 

@@ -39,10 +39,10 @@ class EngineSettings(HasTraits):
         """
         settings = cls()
         for name, value in {**_from_file(path), **_from_environment()}.items():
-            settings._assign(name, value)  # noqa: SLF001 - its own class
+            settings._assign(name, value)
         return settings
 
-    def _assign(self, name: str, value: Any) -> None:  # noqa: ANN401 - checked by the trait
+    def _assign(self, name: str, value: Any) -> None:
         trait = self.traits().get(name)
         if trait is None:
             message = f"Unknown engine setting {name!r}; the settings are {', '.join(sorted(self.traits()))}."

@@ -82,9 +82,7 @@ class MlflowSink:
             known = client.get_experiment_by_name(experiment.name)
             location = None if experiment.tracking_uri else self._home.mlflow_artifacts.as_uri()
             self._experiments[experiment.id] = (
-                known.experiment_id
-                if known
-                else client.create_experiment(experiment.name, artifact_location=location)
+                known.experiment_id if known else client.create_experiment(experiment.name, artifact_location=location)
             )
         return self._experiments[experiment.id]
 
@@ -129,9 +127,7 @@ class MlflowSink:
             client.log_artifacts(mlflow_run, str(spec), "spec")
         return mlflow_run
 
-    def _log_points(
-        self, client: MlflowClient, mlflow_run: str, run: RunRecord, payload: dict[str, Any]
-    ) -> None:
+    def _log_points(self, client: MlflowClient, mlflow_run: str, run: RunRecord, payload: dict[str, Any]) -> None:
         metrics = [
             _metric(point)
             for per in ("step", "epoch")
@@ -179,7 +175,7 @@ class Tracker:
         self._journal = JournalReader(home.journal)
         self._sink = MlflowSink(home, self._journal)
         self._backoff = 0.0
-        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, f"tracker-{os.getpid()}".encode())
         self._socket.setsockopt(zmq.LINGER, 1_000)
         self._socket.connect(address)

@@ -98,9 +98,7 @@ class JournalReader:
         lease: int = self._one("SELECT coalesce(max(id), 0) AS last FROM leases")["last"]
         return lease
 
-    def points(
-        self, run: int, *, per: str, after_step: int = 0, to_step: int | None = None
-    ) -> list[MetricPoint]:
+    def points(self, run: int, *, per: str, after_step: int = 0, to_step: int | None = None) -> list[MetricPoint]:
         """Metric points of a run in step order, ``per`` step or epoch."""
         rows = self._all(
             "SELECT n.name, n.per, m.step, m.epoch, m.value, m.time FROM metrics m JOIN metric_names n ON n.id = m.name"
@@ -128,10 +126,7 @@ class JournalReader:
         return [to_record(row, EventRecord) for row in rows]
 
     def outbox(self, limit: int = 1_000) -> list[OutboxRecord]:
-        return [
-            to_record(row, OutboxRecord)
-            for row in self._all("SELECT * FROM outbox ORDER BY id LIMIT ?", (limit,))
-        ]
+        return [to_record(row, OutboxRecord) for row in self._all("SELECT * FROM outbox ORDER BY id LIMIT ?", (limit,))]
 
     def outbox_size(self) -> int:
         size: int = self._one("SELECT count(*) AS size FROM outbox")["size"]

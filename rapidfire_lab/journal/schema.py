@@ -213,8 +213,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(
-            f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};"
-            f"PRAGMA application_id = {APPLICATION_ID};COMMIT;"
+            f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};PRAGMA application_id = {APPLICATION_ID};COMMIT;"
         )
 
 

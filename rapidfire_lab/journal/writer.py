@@ -12,7 +12,6 @@ from rapidfire_lab.journal.reader import JournalReader
 from rapidfire_lab.journal.schema import connect_writer
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
@@ -50,7 +49,7 @@ class JournalWriter(JournalReader):
             raise
         db.execute("COMMIT")
 
-    def add_experiment(self, **columns: Any) -> int:  # noqa: ANN401 - column values
+    def add_experiment(self, **columns: Any) -> int:
         return self._insert("experiments", status="live", created=time.time(), rev=self.rev, **columns)
 
     def end_experiment(self, experiment_id: int) -> None:
@@ -59,10 +58,10 @@ class JournalWriter(JournalReader):
             (time.time(), self.rev, experiment_id),
         )
 
-    def add_fit(self, **columns: Any) -> int:  # noqa: ANN401 - column values
+    def add_fit(self, **columns: Any) -> int:
         return self._insert("fits", created=time.time(), **columns)
 
-    def add_run(self, experiment_id: int, *, config: dict[str, Any], **columns: Any) -> int:  # noqa: ANN401
+    def add_run(self, experiment_id: int, *, config: dict[str, Any], **columns: Any) -> int:
         """Add a queued run under the experiment's next run id; returns its key in the home."""
         row = self._db.execute(
             "SELECT coalesce(max(run_id), 0) + 1 FROM runs WHERE experiment_id = ?", (experiment_id,)
@@ -78,7 +77,7 @@ class JournalWriter(JournalReader):
             **columns,
         )
 
-    def update_run(self, key: int, **columns: Any) -> None:  # noqa: ANN401 - column values
+    def update_run(self, key: int, **columns: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
         self._db.execute(
             f"UPDATE runs SET {names}, rev = ? WHERE id = ?",  # noqa: S608 - names are keywords of our own calls
@@ -103,9 +102,7 @@ class JournalWriter(JournalReader):
     def lose_open_leases(self) -> list[int]:
         """Close what a dead controller had granted; returns the runs concerned."""
         runs = [row["run"] for row in self._db.execute("SELECT run FROM leases WHERE state = 'granted'")]
-        self._db.execute(
-            "UPDATE leases SET state = 'lost', closed = ? WHERE state = 'granted'", (time.time(),)
-        )
+        self._db.execute("UPDATE leases SET state = 'lost', closed = ? WHERE state = 'granted'", (time.time(),))
         return runs
 
     def add_points(self, run: int, points: Iterable[MetricPoint]) -> None:
@@ -134,7 +131,12 @@ class JournalWriter(JournalReader):
         self._db.execute("DELETE FROM metrics WHERE run = ? AND step > ?", (run, step))
 
     def add_event(
-        self, message: str, *, experiment_id: int | None = None, run_id: int | None = None, level: str = "info"
+        self,
+        message: str,
+        *,
+        experiment_id: int | None = None,
+        run_id: int | None = None,
+        level: str = "info",
     ) -> None:
         self._insert(
             "events",
@@ -187,13 +189,11 @@ class JournalWriter(JournalReader):
         known = self._names.get((name, per))
         if known is None:
             self._db.execute("INSERT OR IGNORE INTO metric_names (name, per) VALUES (?, ?)", (name, per))
-            row = self._db.execute(
-                "SELECT id FROM metric_names WHERE name = ? AND per = ?", (name, per)
-            ).fetchone()
+            row = self._db.execute("SELECT id FROM metric_names WHERE name = ? AND per = ?", (name, per)).fetchone()
             known = self._names[name, per] = row["id"]
         return known
 
-    def _insert(self, table: str, **columns: Any) -> int:  # noqa: ANN401 - column values
+    def _insert(self, table: str, **columns: Any) -> int:
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         cursor = self._db.execute(
             f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - names are keywords of our own calls

@@ -59,9 +59,7 @@ def _forget_modules(snapshot: Path) -> None:
 
 
 def _find_class(module: ModuleType, main: str) -> type:
-    own = [
-        item for item in vars(module).values() if inspect.isclass(item) and item.__module__ == module.__name__
-    ]
+    own = [item for item in vars(module).values() if inspect.isclass(item) and item.__module__ == module.__name__]
     for item in own:
         if item.__name__ == SPEC_CLASS:
             return item
@@ -73,11 +71,7 @@ def _find_class(module: ModuleType, main: str) -> type:
 
 
 def _complete(found: type) -> type[MLSpec]:
-    missing = [
-        hook
-        for hook in REQUIRED_HOOKS
-        if getattr(found, hook, None) in (None, getattr(MLSpec, hook))
-    ]
+    missing = [hook for hook in REQUIRED_HOOKS if getattr(found, hook, None) in (None, getattr(MLSpec, hook))]
     if missing:
         message = f"{found.__name__} lacks the required {', '.join(missing)}."
         raise SpecError(message)
@@ -98,28 +92,28 @@ class Hooks:
     def initialize_run(self, misc_path: str | None, mode: Mode) -> None:
         self._call("initialize_run", misc_path, self.cfg, mode)
 
-    def row_prep(self, row: Any, mode: Mode) -> Any:  # noqa: ANN401 - user values
+    def row_prep(self, row: Any, mode: Mode) -> Any:
         return self._call("row_prep", row, self.cfg, mode)
 
-    def collate_fn(self, batch: list[Any], mode: Mode) -> Any:  # noqa: ANN401 - user values
+    def collate_fn(self, batch: list[Any], mode: Mode) -> Any:
         return self._call("collate_fn", batch, self.cfg, mode)
 
-    def create_model(self) -> Any:  # noqa: ANN401 - checked by the trainer
+    def create_model(self) -> Any:
         return self._call("create_model", self.cfg)
 
-    def compute_forward(self, model: Any, minibatch: Any, mode: Mode) -> Any:  # noqa: ANN401 - checked by the trainer
+    def compute_forward(self, model: Any, minibatch: Any, mode: Mode) -> Any:
         return self._call("compute_forward", model, minibatch, self.cfg, mode)
 
-    def compute_metrics(self, loss: Any, outputs: Any, minibatch: Any, mode: Mode) -> Any:  # noqa: ANN401
+    def compute_metrics(self, loss: Any, outputs: Any, minibatch: Any, mode: Mode) -> Any:
         return self._call("compute_metrics", loss, outputs, minibatch, self.cfg, mode)
 
-    def aggregate_metrics(self, metrics: Any, mode: Mode) -> Any:  # noqa: ANN401 - user values
+    def aggregate_metrics(self, metrics: Any, mode: Mode) -> Any:
         return self._call("aggregate_metrics", metrics, self.cfg, mode)
 
-    def has_converged(self, val_metrics: Any, epoch: int) -> bool:  # noqa: ANN401 - a DataFrame
+    def has_converged(self, val_metrics: Any, epoch: int) -> bool:
         return bool(self._call("has_converged", val_metrics, epoch, self.cfg))
 
-    def _call(self, hook: str, *arguments: Any) -> Any:  # noqa: ANN401 - user values
+    def _call(self, hook: str, *arguments: Any) -> Any:
         return getattr(self.spec, hook)(*arguments[: self._arity[hook]])
 
 
@@ -128,4 +122,6 @@ def _positional(spec: MLSpec, hook: str) -> int:
     parameters = inspect.signature(method).parameters.values()
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return len(HOOK_PARAMETERS[hook])
-    return sum(parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters)
+    return sum(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters
+    )

@@ -39,7 +39,7 @@ class MinibatchInput:
     def __len__(self) -> int:
         return len(self._partition)
 
-    def minibatch(self, epoch: int, positions: Sequence[int]) -> Any:  # noqa: ANN401 - the user's structure
+    def minibatch(self, epoch: int, positions: Sequence[int]) -> Any:
         """Prepare the rows at ``positions`` for the 0-based ``epoch``; tensors are on the CPU."""
         before = RngState.capture()
         if not self._draws:
@@ -52,7 +52,7 @@ class MinibatchInput:
         finally:
             before.restore()
 
-    def _prepare_seeded(self, epoch: int, positions: Sequence[int]) -> Any:  # noqa: ANN401
+    def _prepare_seeded(self, epoch: int, positions: Sequence[int]) -> Any:
         rows = []
         for position in positions:
             self._seed_for(epoch, position)
@@ -64,10 +64,10 @@ class MinibatchInput:
         example = int(self._partition.ids[position])
         seed_everything(row_seed(self._seed, self._mode, epoch, example))
 
-    def _row(self, position: int) -> Any:  # noqa: ANN401
+    def _row(self, position: int) -> Any:
         return self._hooks.row_prep(self._partition.row(position), self._mode)
 
-    def _collate(self, rows: list[Any]) -> Any:  # noqa: ANN401
+    def _collate(self, rows: list[Any]) -> Any:
         if self._hooks.has("collate_fn"):
             return self._hooks.collate_fn(rows, self._mode)
         try:
@@ -80,7 +80,7 @@ class MinibatchInput:
             raise SpecError(message) from error
 
 
-def to_device(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - the user's structure
+def to_device(value: Any, device: torch.device) -> Any:
     """Move every tensor in nested mappings, lists and tuples to the device."""
     if isinstance(value, torch.Tensor) or hasattr(value, "to"):
         return value.to(device)

@@ -29,7 +29,7 @@ class RngState:
         return cls(
             torch.get_rng_state(),
             torch.cuda.get_rng_state() if cuda else None,
-            np.random.get_state(legacy=False),  # type: ignore[arg-type]
+            np.random.get_state(legacy=False),
             random.getstate(),
         )
 

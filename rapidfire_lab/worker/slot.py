@@ -60,7 +60,7 @@ class Slot:
         self._spec_classes: dict[str, type[MLSpec]] = {}
         self._preempted = False
         self._exiting = False
-        self._socket = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, f"slot-{index}-{os.getpid()}".encode())
         self._socket.setsockopt(zmq.SNDHWM, 0)
         self._socket.setsockopt(zmq.LINGER, 1_000)
@@ -237,7 +237,7 @@ def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:
 
 def _make_deterministic() -> None:
     """Ask CUDA for the same result every time; CPU kernels give it by themselves at a fixed number of threads."""
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
 

@@ -118,7 +118,7 @@ class TrainingRun:
         )
         return optimizer
 
-    def _create_scheduler(self) -> Any:  # noqa: ANN401 - LRScheduler or ReduceLROnPlateau
+    def _create_scheduler(self) -> Any:
         chosen = self._train.get("lr_scheduler")
         if not chosen:
             return None
@@ -132,7 +132,7 @@ class TrainingRun:
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self._inputs["train"]) // self._train["batch_size"])
+        return -(-len(self._inputs["train"]) // int(self._train["batch_size"]))
 
     @property
     def completed_epochs(self) -> int:
@@ -193,7 +193,7 @@ class TrainingRun:
         if batch == first:
             self.optimizer.zero_grad()
         scaled = loss / group if group > 1 else loss
-        (self._scaler.scale(scaled) if self._scaler else scaled).backward()  # type: ignore[no-untyped-call]
+        (self._scaler.scale(scaled) if self._scaler else scaled).backward()
         if batch == first + group - 1:
             self._optimizer_step()
 
@@ -211,10 +211,10 @@ class TrainingRun:
         if self._scheduler is not None and self._train["lr_scheduler"]["interval"] == "step":
             self._scheduler.step()
 
-    def _minibatch(self, mode: Mode, epoch: int, positions: list[int]) -> Any:  # noqa: ANN401 - the user's structure
+    def _minibatch(self, mode: Mode, epoch: int, positions: list[int]) -> Any:
         return to_device(self._inputs[mode].minibatch(epoch, positions), self.device)
 
-    def _forward(self, minibatch: Any, mode: Mode) -> Any:  # noqa: ANN401 - checked by the caller
+    def _forward(self, minibatch: Any, mode: Mode) -> Any:
         return self._hooks.compute_forward(self.model, minibatch, mode)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -222,7 +222,7 @@ class TrainingRun:
         return torch.autocast(self.device.type, dtype=dtype) if dtype else contextlib.nullcontext()
 
     @staticmethod
-    def _loss_and_outputs(result: Any) -> tuple[torch.Tensor, dict[str, Any]]:  # noqa: ANN401 - user value
+    def _loss_and_outputs(result: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # noqa: PLR2004
             message = "compute_forward must return (loss, outputs dictionary) in mode 'train'."
             raise SpecError(message)
@@ -235,7 +235,7 @@ class TrainingRun:
 
     # Metrics
 
-    def _count_train(self, loss: torch.Tensor, outputs: dict[str, Any], minibatch: Any, examples: int) -> None:  # noqa: ANN401
+    def _count_train(self, loss: torch.Tensor, outputs: dict[str, Any], minibatch: Any, examples: int) -> None:
         if not loss.requires_grad:
             message = "The loss that compute_forward returned does not depend on the model's parameters."
             raise SpecError(message)
@@ -342,9 +342,7 @@ class TrainingRun:
 
     def weights(self) -> dict[str, torch.Tensor]:
         return {
-            name: value.detach()
-            for name, value in self.model.state_dict().items()
-            if isinstance(value, torch.Tensor)
+            name: value.detach() for name, value in self.model.state_dict().items() if isinstance(value, torch.Tensor)
         }
 
     def state(self) -> dict[str, Any]:
@@ -398,7 +396,7 @@ class TrainingRun:
         return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
 
-def _custom(values: Any) -> dict[str, Any]:  # noqa: ANN401 - user value
+def _custom(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
         message = f"compute_metrics must return a dictionary, not {type(values).__name__}."
         raise SpecError(message)

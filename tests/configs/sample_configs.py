@@ -40,9 +40,7 @@ json_values = st.recursive(
 )
 user_knobs = st.dictionaries(st.text(max_size=8).filter(_is_free), json_values, max_size=4)
 optimizers = st.sampled_from(["SGD", lr(0.1), {"name": "Adam", "args": {"betas": (0.9, 0.99)}}])
-schedulers = st.sampled_from(
-    [None, "StepLR", {"name": "StepLR", "args": {"step_size": 2}, "interval": "step"}]
-)
+schedulers = st.sampled_from([None, "StepLR", {"name": "StepLR", "args": {"step_size": 2}, "interval": "step"}])
 train_sections = st.fixed_dictionaries(
     {"epochs": st.integers(1, 9), "batch_size": st.integers(1, 99), "optimizer": optimizers},
     optional={

@@ -39,9 +39,7 @@ def test_an_argument_that_one_leaf_lacks_differs() -> None:
 def test_an_optional_part_is_listed_by_what_is_in_it() -> None:
     scheduler = {"name": "StepLR", "args": {"step_size": 1}}
     paths = ["name", "args.step_size", "interval"]
-    assert differing(nested(), nested(lr_scheduler=scheduler)) == [
-        f"train.lr_scheduler.{path}" for path in paths
-    ]
+    assert differing(nested(), nested(lr_scheduler=scheduler)) == [f"train.lr_scheduler.{path}" for path in paths]
 
 
 def test_a_value_that_stands_where_others_have_a_dict_is_kept() -> None:
@@ -61,9 +59,7 @@ def test_numbers_are_compared_by_value(one: Any, other: Any, *, same: bool) -> N
 
 
 @given(leaves, leaves)
-def test_leaves_are_the_same_config_exactly_when_no_knob_differs(
-    one: dict[str, Any], other: dict[str, Any]
-) -> None:
+def test_leaves_are_the_same_config_exactly_when_no_knob_differs(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert (identity(one) == identity(other)) == (differing_knobs([one, other]) == [])
     assert differing_knobs([Config(one), other]) == differing_knobs([one, other])
 

@@ -81,16 +81,12 @@ def test_a_duplicate_is_told_by_place_and_by_its_knobs() -> None:
 
 
 def test_duplicates_without_any_difference_around_them() -> None:
-    with pytest.raises(
-        ConfigError, match=r"ml_config\[0\] and ml_config\[1\] and ml_config\[2\].*all knobs equal"
-    ):
+    with pytest.raises(ConfigError, match=r"ml_config\[0\] and ml_config\[1\] and ml_config\[2\].*all knobs equal"):
         expand([nested(), train(), nested(gradient_accumulation_steps=1)])
 
 
 def test_many_duplicates_are_counted() -> None:
-    with pytest.raises(
-        ConfigError, match=r"leaves\(\)\[0\] and .*\[1\].*user_knobs\.x=1.*; 1 more such case"
-    ):
+    with pytest.raises(ConfigError, match=r"leaves\(\)\[0\] and .*\[1\].*user_knobs\.x=1.*; 1 more such case"):
         expand(GridSearch(nested({"x": List([1, 1.0, 2, 2])})))
 
 

@@ -29,9 +29,7 @@ def test_k_can_be_read_back() -> None:
     assert top_k("top12_accuracy") == 12
 
 
-@pytest.mark.parametrize(
-    "name", ["topk_accuracy", "top0_accuracy", "accuracy", "top1accuracy", "top٣_accuracy"]
-)
+@pytest.mark.parametrize("name", ["topk_accuracy", "top0_accuracy", "accuracy", "top1accuracy", "top٣_accuracy"])
 def test_unknown_names_are_told_with_what_exists(name: str) -> None:
     with pytest.raises(ConfigError, match=f"'named_metrics' .*{name}.*'top1_accuracy'.*'topk_accuracy'"):
         metrics([name])

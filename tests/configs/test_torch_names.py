@@ -13,9 +13,7 @@ from .sample_configs import lr, nested
 OPTIMIZERS = sorted(
     name
     for name, value in vars(torch.optim).items()
-    if isinstance(value, type)
-    and issubclass(value, torch.optim.Optimizer)
-    and name not in {"Optimizer", "LBFGS"}
+    if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name not in {"Optimizer", "LBFGS"}
 )
 SCHEDULERS: dict[str, dict[str, Any]] = {
     "StepLR": {"step_size": 2},

@@ -39,9 +39,7 @@ def test_what_was_given_can_be_read_back(locators, tmp_path):
 
 def test_a_handle_shows_its_id(locators):
     data = DataHandle(locators)
-    assert repr(data) == (
-        f"DataHandle(id='{data.id}', partitions=('train', 'validation'), fraction=1.0, seed=42)"
-    )
+    assert repr(data) == (f"DataHandle(id='{data.id}', partitions=('train', 'validation'), fraction=1.0, seed=42)")
 
 
 def test_the_id_is_short_and_the_same_for_the_same_arguments(locators):

@@ -262,9 +262,7 @@ class TestParquet:
         assert "the id in row 2 is empty" in refused(table(id=[1, None]))
         assert "the id in row 1 is '1'" in refused(table(id=["1", "2"]))
         assert "the id in row 1 is 1.0" in refused(table(id=[1.0, 2.0]))
-        assert "the id in row 2 is 18446744073709551615" in refused(
-            table(id=pa.array([1, 2**64 - 1], pa.uint64()))
-        )
+        assert "the id in row 2 is 18446744073709551615" in refused(table(id=pa.array([1, 2**64 - 1], pa.uint64())))
         assert "the id in row 1 is [1]" in refused(table(id=[[1], [2]]))
         assert "the id in row 1 is empty" in refused(table(id=[None, None]))
         assert "4 in row 1 and row 3" in refused(table(id=[4, 5, 4]))

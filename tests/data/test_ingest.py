@@ -61,9 +61,7 @@ def test_every_partition_is_prepared(prepare, write, train, tmp_path, store):
     assert data.handle_id == DataHandle(locators).id
     assert data.misc == str(tmp_path)
     assert list(data.partitions) == ["train", "predict"]
-    assert data.partitions["train"] == PartitionInfo(
-        str(store / data.fingerprint / "train.parquet"), 1000, []
-    )
+    assert data.partitions["train"] == PartitionInfo(str(store / data.fingerprint / "train.parquet"), 1000, [])
     assert rows(data)[7] == {"id": 7, "text": "text 7", "label": 1}
     assert rows(data, "predict") == table.to_pylist()
 

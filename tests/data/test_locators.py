@@ -92,9 +92,7 @@ def test_names_that_are_no_text_are_unknown(train):
     assert "unknown locator 1" in refused({1: train})
 
 
-@pytest.mark.parametrize(
-    "value", ["s3://bucket/train.csv", "S3://bucket/train.csv", Path("s3://bucket/train.csv")]
-)
+@pytest.mark.parametrize("value", ["s3://bucket/train.csv", "S3://bucket/train.csv", Path("s3://bucket/train.csv")])
 def test_s3_is_announced_but_not_there_yet(train, value):
     message = refused({"train": train, "validation": value})
     assert "'validation'" in message

@@ -29,17 +29,13 @@ def refused(action, *args):
 
 class TestChoosing:
     def test_text_columns_with_files_are_found(self, folder):
-        table = frame(
-            image=["a.png", "b.png"], caption=["a", "b"], label=[0, 1], mask=["masks/a.png", "masks/x.png"]
-        )
+        table = frame(image=["a.png", "b.png"], caption=["a", "b"], label=[0, 1], mask=["masks/a.png", "masks/x.png"])
         assert choose_object_columns(table, folder, None) == ["image", "mask"]
 
     def test_one_file_among_the_first_hundred_values_is_enough(self, folder):
         values = [f"no-{number}.png" for number in range(99)]
         assert choose_object_columns(frame(image=[*values, "a.png"]), folder, None) == ["image"]
-        assert "no column" in refused(
-            choose_object_columns, frame(image=[*values, "no", "a.png"]), folder, None
-        )
+        assert "no column" in refused(choose_object_columns, frame(image=[*values, "no", "a.png"]), folder, None)
 
     def test_empty_values_are_not_counted(self, folder):
         table = frame(image=["", None] * 100 + ["a.png"])
@@ -78,9 +74,7 @@ class TestChoosing:
     def test_nested_columns_hold_no_paths(self, folder):
         nested = pd.Series([["a.png"]], dtype=pd.ArrowDtype(pa.list_(pa.string())))
         assert choose_object_columns(frame(list=nested, image=["a.png"]), folder, None) == ["image"]
-        assert "holds ['a.png'] and no paths" in refused(
-            choose_object_columns, frame(list=nested), folder, ["list"]
-        )
+        assert "holds ['a.png'] and no paths" in refused(choose_object_columns, frame(list=nested), folder, ["list"])
 
     def test_a_wanted_column_may_be_empty(self, folder):
         assert choose_object_columns(frame(image=[None]), folder, ["image"]) == ["image"]

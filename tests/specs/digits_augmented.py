@@ -36,4 +36,7 @@ class MLSpec:
         return {"confidence": confidence.sum(), "count": len(confidence), "worst": float(confidence.min())}
 
     def aggregate_metrics(self, metrics, cfg):
-        return {"confidence": metrics["confidence"].sum() / metrics["count"].sum(), "worst": metrics["worst"].min()}
+        return {
+            "confidence": metrics["confidence"].sum() / metrics["count"].sum(),
+            "worst": metrics["worst"].min(),
+        }

@@ -5,9 +5,7 @@ from torch import nn
 
 class MLP(nn.Sequential):
     def __init__(self, dropout):
-        super().__init__(
-            nn.Flatten(), nn.Linear(64, 48), nn.ReLU(), nn.Dropout(dropout), nn.Linear(48, 10)
-        )
+        super().__init__(nn.Flatten(), nn.Linear(64, 48), nn.ReLU(), nn.Dropout(dropout), nn.Linear(48, 10))
 
 
 class CNN(nn.Sequential):

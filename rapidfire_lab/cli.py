@@ -1,0 +1,307 @@
+"""``rapidfire-lab``: the engine and its runs from a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+import rapidfire_lab
+from rapidfire_lab.display.table import STATUS_ICONS, format_value
+from rapidfire_lab.engine.client import EngineClient
+from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.engine.layout import ExperimentLayout
+from rapidfire_lab.engine.settings import EngineSettings, available_cores
+from rapidfire_lab.errors import OperationError, RapidfireLabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
+
+_LOWEST_DISK_GB = 5
+_FOLLOW_SECONDS = 0.5
+_TOLD_PACKAGES = ("torch", "mlflow", "jupyterlab", "jupyter_server", "ipykernel", "pandas", "pyzmq")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    chosen = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = chosen.command
+    try:
+        return command(chosen)
+    except RapidfireLabError as error:
+        print(f"rapidfire-lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rapidfire-lab", description=__doc__)
+    parser.add_argument("--version", action="version", version=rapidfire_lab.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], summary: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.set_defaults(command=command)
+        return added
+
+    status = add("status", _status, "say whether the engine is running and what it does")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    add("doctor", _doctor, "check this installation and machine")
+    runs = add("runs", _runs, "list the runs of an experiment, or all experiments")
+    runs.add_argument("experiment", nargs="?", help="experiment name; by default the live one")
+    runs.add_argument("--all", action="store_true", help="list the experiments instead")
+    logs = add("logs", _logs, "print the log of an experiment, of one of its runs, or of the engine")
+    logs.add_argument("experiment", nargs="?", help="experiment name; by default the live one")
+    logs.add_argument("--run", type=int, metavar="RUN_ID", help="what this run's code printed")
+    logs.add_argument("--engine", action="store_true", help="the engine's own log")
+    logs.add_argument("--follow", "-f", action="store_true", help="go on as the log grows")
+    stop = add("stop-engine", _stop_engine, "commit what is training and stop the engine; runs go on when it starts")
+    stop.add_argument("--timeout", type=float, default=60.0, help="seconds to wait (default: 60)")
+    mlflow = add("mlflow", _mlflow, "serve MLflow's page on this engine home's store")
+    mlflow.add_argument("--port", type=int, default=5000)
+    mlflow.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    return parser
+
+
+# status
+
+
+def _status(chosen: argparse.Namespace) -> int:
+    status = EngineClient().status()
+    if chosen.json:
+        print(json.dumps(status, indent=2))
+        return 0
+    print(f"engine  {status['state']}")
+    print(f"home    {status['home']}")
+    if status["state"] == "not running":
+        return 0
+    print(f"runs    {status['active_runs']} queued or running")
+    for slot in status["slots"]:
+        print(f"slot {slot['slot']}  {slot['phase']} (pid {slot['pid']})")
+    if status["unsent"]:
+        print(f"{status['unsent']} entries wait to be sent to MLflow")
+    return 0
+
+
+# doctor
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    home = EngineHome.default()
+    checks = [
+        ("Python", _check_python),
+        ("packages", _check_packages),
+        ("engine home", lambda: _check_home(home)),
+        ("settings", lambda: _check_settings(home)),
+        ("disk", lambda: _check_disk(home)),
+        ("devices", _check_devices),
+        ("JupyterLab extension", _check_extension),
+        ("engine", lambda: str(EngineClient(home).status()["state"])),
+    ]
+    return max(_report(name, check) for name, check in checks)
+
+
+def _report(name: str, check: Callable[[], str]) -> int:
+    try:
+        print(f"ok    {name}: {check()}")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with the machine is what doctor is to tell
+        print(f"FAIL  {name}: {error}")
+        return 1
+    return 0
+
+
+def _check_python() -> str:
+    return f"{platform.python_version()} on {platform.platform()}"
+
+
+def _check_packages() -> str:
+    missing = [name for name in _TOLD_PACKAGES if not _version(name) and name != "jupyterlab"]
+    if missing:
+        raise OperationError(f"{', '.join(missing)} not installed; install rapidfire-lab again")
+    return ", ".join(f"{name} {_version(name) or 'not installed'}" for name in _TOLD_PACKAGES)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _check_home(home: EngineHome) -> str:
+    home.create()
+    if home.journal.exists():
+        with EngineClient(home).reader() as journal:
+            return f"{home.root}, {len(journal.experiments())} experiments"
+    return f"{home.root}, new"
+
+
+def _check_settings(home: EngineHome) -> str:
+    settings = EngineSettings.load(home.settings)
+    return ", ".join(f"{name} {value}" for name, value in sorted(settings.trait_values().items()))
+
+
+def _check_disk(home: EngineHome) -> str:
+    free = shutil.disk_usage(home.root).free / 1e9
+    if free < _LOWEST_DISK_GB:
+        raise OperationError(f"only {free:.1f} GB free at {home.root}; checkpoints need room")
+    return f"{free:.0f} GB free"
+
+
+def _check_devices() -> str:
+    import torch
+
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return ", ".join([f"{available_cores()} CPU cores", *(names or ["no GPU"])])
+
+
+def _check_extension() -> str:
+    import pathlib
+
+    from jupyter_core.paths import jupyter_path
+
+    folders = [pathlib.Path(folder) / "rapidfire-lab" for folder in jupyter_path("labextensions")]
+    found = next((folder for folder in folders if (folder / "package.json").exists()), None)
+    if found is None:
+        raise OperationError("not installed; install rapidfire-lab again, or run `jupyter-builder develop .`")
+    return str(found)
+
+
+# runs and logs
+
+
+def _journal() -> JournalReader:
+    return EngineClient().reader()
+
+
+def _experiment(journal: JournalReader, name: str | None) -> ExperimentRecord:
+    experiments = journal.experiments()
+    found = next((record for record in experiments if record.name == name), None)
+    if name is None:
+        found = journal.live_experiment() or (experiments[-1] if experiments else None)
+    if found is None:
+        known = ", ".join(record.name for record in experiments) or "none"
+        raise OperationError(f"there is no experiment {name or 'yet'}; known: {known}")
+    return found
+
+
+def _runs(chosen: argparse.Namespace) -> int:
+    with _journal() as journal:
+        if chosen.all:
+            for record in journal.experiments():
+                print(f"{record.name}  {record.status}  {len(journal.runs(record.id))} runs  {record.path}")
+            return 0
+        experiment = _experiment(journal, chosen.experiment)
+        runs = [run for run in journal.runs(experiment.id) if run.status != "deleted"]
+        table = Table(title=f"Experiment {experiment.name} ({experiment.status})", title_justify="left")
+        for head in ("Run", "Status", "Epoch", "Step", "Loss", "Ended by", "Error"):
+            table.add_column(head)
+        for run in runs:
+            table.add_row(*_run_cells(run))
+        Console().print(table)
+    return 0
+
+
+def _run_cells(run: RunRecord) -> list[str]:
+    step = max(run.step, run.live_step)
+    return [
+        str(run.run_id),
+        f"{STATUS_ICONS[run.status]} {run.status}",
+        f"{run.completed_epochs}/{run.epochs}",
+        f"{step}/{run.total_steps}",
+        format_value(run.live_loss),
+        run.ended_by or "",
+        run.error or "",
+    ]
+
+
+def _logs(chosen: argparse.Namespace) -> int:
+    if chosen.engine:
+        return _print_file(EngineHome.default().logs / "engine.log", follow=chosen.follow)
+    with _journal() as journal:
+        experiment = _experiment(journal, chosen.experiment)
+        if chosen.run is not None:
+            from pathlib import Path
+
+            if journal.run(experiment.id, chosen.run) is None:
+                raise OperationError(f"experiment {experiment.name!r} has no run {chosen.run}")
+            return _print_file(ExperimentLayout(Path(experiment.path)).log(chosen.run), follow=chosen.follow)
+        return _print_events(journal, experiment, follow=chosen.follow)
+
+
+def _print_file(path: Path, *, follow: bool) -> int:
+    if not path.exists():
+        print(f"nothing was printed yet ({path})", file=sys.stderr)
+        return 0
+    with path.open(errors="replace") as file:
+        while True:
+            shutil.copyfileobj(file, sys.stdout)
+            if not follow:
+                return 0
+            sys.stdout.flush()
+            time.sleep(_FOLLOW_SECONDS)
+
+
+def _print_events(journal: JournalReader, experiment: ExperimentRecord, *, follow: bool) -> int:
+    since = 0
+    while True:
+        for event in journal.events(experiment.id, since=since):
+            at = datetime.fromtimestamp(event.time, timezone.utc).astimezone().isoformat(" ", "seconds")
+            print(f"{at}  {event.level:7}  {event.message}")
+            since = event.rev
+        if not follow:
+            return 0
+        sys.stdout.flush()
+        time.sleep(_FOLLOW_SECONDS)
+
+
+# engine and MLflow
+
+
+def _stop_engine(chosen: argparse.Namespace) -> int:
+    stopped = EngineClient().stop(chosen.timeout)
+    print("The engine has stopped; unfinished runs go on when it starts again." if stopped else "No engine is running.")
+    return 0
+
+
+def _mlflow(chosen: argparse.Namespace) -> int:
+    home = EngineHome.default()
+    home.create()
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        home.mlflow_uri,
+        "--artifacts-destination",
+        home.mlflow_artifacts.as_uri(),
+        "--host",
+        chosen.host,
+        "--port",
+        str(chosen.port),
+    ]
+    print(f"MLflow on http://{chosen.host}:{chosen.port} (Ctrl-C ends it)", flush=True)
+    return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
