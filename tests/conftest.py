@@ -7,8 +7,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import psutil
 import pytest
 
@@ -89,6 +91,30 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def handle(digits: Path) -> DataHandle:
     """A third of the digits, for training and validation."""
     return digits_handle(digits)
+
+
+@pytest.fixture(scope="session")
+def points(tmp_path_factory: pytest.TempPathFactory) -> DataHandle:
+    """320 training and 64 validation rows of two numbers and a label."""
+    rng = np.random.default_rng(5)
+    folder = tmp_path_factory.mktemp("points")
+    for partition, rows in (("train", 320), ("validation", 64)):
+        values = rng.normal(size=(rows, 2))
+        label = (values[:, 0] > 0).astype(int) + (values[:, 1] > 0.5)
+        table = pd.DataFrame({"id": range(rows), "a": values[:, 0], "b": values[:, 1], "label": label})
+        table.to_csv(folder / f"{partition}.csv", index=False)
+    return DataHandle({name: folder / f"{name}.csv" for name in ("train", "validation")})
+
+
+def paced_config(width: int = 8, pause: float = 0.0, **knobs: Any) -> dict[str, Any]:
+    """Return a config for specs/paced.py: 10 minibatches an epoch."""
+    train = {"epochs": knobs.pop("epochs", 2), "batch_size": 32}
+    optimizer = {"name": "AdamW", "args": {"lr": 0.01}}
+    return {
+        "train": {**train, "optimizer": optimizer},
+        "user_knobs": {"width": width, "pause": pause, **knobs},
+        "named_metrics": ["top1_accuracy"],
+    }
 
 
 def digits_handle(folder: Path, fraction: float = 0.3) -> DataHandle:

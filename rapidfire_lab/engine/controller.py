@@ -24,9 +24,6 @@ _TICK = 0.1
 _PROGRESS_SECONDS = 0.25
 _DRAIN_SECONDS = 20.0
 _TRACKER_DRAIN_SECONDS = 15.0
-_KILL_GRACE = 30.0
-"""Seconds that user code has to reach the end of its minibatch after a stop or delete."""
-
 _REPLY_LIFE = 24 * 3600.0
 
 
@@ -147,7 +144,7 @@ class Controller:
         outgoing, self._ledger.outgoing = self._ledger.outgoing, []
         for slot, message in outgoing:
             if isinstance(message, protocol.Preempt):
-                self._preempts.setdefault(message.lease, time.monotonic() + _KILL_GRACE)
+                self._preempts.setdefault(message.lease, time.monotonic() + self._settings.stop_grace_seconds)
             if slot in self._slots:
                 self._send(self._slots[slot], message)
         if self._tracker:

@@ -25,6 +25,9 @@ class EngineSettings(HasTraits):
     device = Enum(("auto", "cpu", "cuda"), "auto", help="auto takes the GPUs where there are any.")
     idle_minutes = Float(30.0, min=0.0, help="The engine exits after so long with no runs and no client.")
     max_attempts = Int(3, min=1, help="Times that a run may lose its slot at one place before it fails.")
+    stop_grace_seconds = Float(
+        30.0, min=0.0, help="A slot is killed when its minibatch goes on for so long after a stop or delete."
+    )
     memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of free memory for resident run states.")
     tracking = Bool(default_value=True, help="Send runs to MLflow.")
 

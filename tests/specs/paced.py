@@ -1,0 +1,43 @@
+"""A small model whose minibatches take as long as the config says, and that can go wrong on demand."""
+
+import os
+import signal
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class MLSpec:
+    def row_prep(self, row, cfg, mode):
+        features = torch.tensor([row["a"], row["b"]], dtype=torch.float32)
+        return {"features": features, "label": torch.tensor(row["label"])}
+
+    def create_model(self, cfg):
+        return nn.Sequential(nn.Linear(2, cfg["width"]), nn.Dropout(0.2), nn.ReLU(), nn.Linear(cfg["width"], 3))
+
+    def compute_forward(self, model, minibatch, cfg, mode):
+        time.sleep(cfg["pause"])
+        if mode == "train":
+            misbehave(cfg.get("fault"))
+        logits = model(minibatch["features"])
+        loss = functional.cross_entropy(logits, minibatch["label"])
+        if cfg.get("fault") == "nan":
+            loss = loss * float("nan")
+        return loss, {"logits": logits, "predictions": logits.argmax(dim=1), "targets": minibatch["label"]}
+
+
+def misbehave(fault):
+    if fault == "raise":
+        raise ValueError("the user's own mistake")
+    if fault == "exit":
+        os._exit(1)
+    if fault == "segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if fault == "sys.exit":
+        raise SystemExit(3)
+    if fault == "hang":
+        time.sleep(3600)
+    if fault == "print":
+        print("printed by the user")
