@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from rapidfire_lab.data import DataHandle
+from rapidfire_lab import DataHandle, Experiment
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.launcher import MARKER_VARIABLE
@@ -104,6 +105,15 @@ def points(tmp_path_factory: pytest.TempPathFactory) -> DataHandle:
         table = pd.DataFrame({"id": range(rows), "a": values[:, 0], "b": values[:, 1], "label": label})
         table.to_csv(folder / f"{partition}.csv", index=False)
     return DataHandle({name: folder / f"{name}.csv" for name in ("train", "validation")})
+
+
+@pytest.fixture
+def experiment(home: EngineHome, request: pytest.FixtureRequest) -> Iterator[Experiment]:
+    """An experiment on specs/paced.py, named after the test."""
+    made = Experiment(SPECS / "paced.py", re.sub(r"[^a-z0-9]+", "-", request.node.name))
+    yield made
+    made.cancel_current()
+    made.end()
 
 
 def paced_config(width: int = 8, pause: float = 0.0, **knobs: Any) -> dict[str, Any]:

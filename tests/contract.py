@@ -83,9 +83,9 @@ def minibatch_losses(experiment: Experiment, run_id: int) -> list[float]:
 
 
 def plain_results(
-    spec: Path, configs: list[dict[str, Any]], data: dict[str, pd.DataFrame], seed: int
+    spec: Path, configs: list[dict[str, Any]], data: dict[str, pd.DataFrame], seed: int, device: str = "cpu"
 ) -> list[dict[str, Any]]:
-    return [plain_loop.train(spec, normalise(leaf), data, seed) for leaf in configs]
+    return [plain_loop.train(spec, normalise(leaf), data, seed, device) for leaf in configs]
 
 
 def fingerprint(experiment: Experiment) -> dict[int, Any]:

@@ -27,14 +27,23 @@ def seed_all(seed: int) -> None:
     random.seed(seed)
 
 
-def states() -> tuple[Any, Any, Any]:
-    return torch.get_rng_state(), np.random.get_state(), random.getstate()
+def states() -> tuple[Any, ...]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return torch.get_rng_state(), np.random.get_state(), random.getstate(), cuda
 
 
-def restore(saved: tuple[Any, Any, Any]) -> None:
+def restore(saved: tuple[Any, ...]) -> None:
     torch.set_rng_state(saved[0])
     np.random.set_state(saved[1])
     random.setstate(saved[2])
+    if saved[3]:
+        torch.cuda.set_rng_state_all(saved[3])
+
+
+def autocast(options: dict[str, Any], device: str) -> Any:
+    precision = options.get("precision", "fp32")
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device, dtype, enabled=precision != "fp32")
 
 
 def row_seed(seed: int, mode: str, epoch: int, example: int) -> int:
@@ -42,7 +51,9 @@ def row_seed(seed: int, mode: str, epoch: int, example: int) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big")
 
 
-def prepare(spec: Any, rows: pd.DataFrame, positions: list[int], cfg: Any, mode: str, seed: int, epoch: int) -> Any:
+def prepare(
+    spec: Any, rows: pd.DataFrame, positions: list[int], cfg: Any, mode: str, seed: int, epoch: int, device: str
+) -> Any:
     saved = states()
     prepared = []
     for position in positions:
@@ -51,7 +62,7 @@ def prepare(spec: Any, rows: pd.DataFrame, positions: list[int], cfg: Any, mode:
     seed_all(row_seed(seed, mode, epoch, int(rows["id"].iloc[positions[0]])))
     minibatch = spec.collate_fn(prepared, cfg, mode) if hasattr(spec, "collate_fn") else default_collate(prepared)
     restore(saved)
-    return minibatch
+    return {name: tensor.to(device) for name, tensor in minibatch.items()}
 
 
 class Pass:
@@ -82,7 +93,9 @@ class Pass:
         return result
 
 
-def train(spec_path: Path, leaf: dict[str, Any], tables: dict[str, pd.DataFrame], seed: int) -> dict[str, Any]:
+def train(
+    spec_path: Path, leaf: dict[str, Any], tables: dict[str, pd.DataFrame], seed: int, device: str = "cpu"
+) -> dict[str, Any]:
     """Train one config; returns ``weights``, ``rows`` (metrics per epoch) and ``losses`` (per minibatch)."""
     torch.set_num_threads(1)
     sys.path.insert(0, str(spec_path.parent))
@@ -99,7 +112,8 @@ def train(spec_path: Path, leaf: dict[str, Any], tables: dict[str, pd.DataFrame]
         spec.initialize_run(None, cfg, "train")
         restore(saved)
     seed_all(seed)
-    model = spec.create_model(cfg)
+    model = spec.create_model(cfg).to(device)
+    scaler = torch.amp.GradScaler(device, enabled=options.get("precision") == "fp16")
     optimizer = getattr(torch.optim, options["optimizer"]["name"])(model.parameters(), **options["optimizer"]["args"])
     scheduling = options.get("lr_scheduler")
     scheduler = (
@@ -112,9 +126,9 @@ def train(spec_path: Path, leaf: dict[str, Any], tables: dict[str, pd.DataFrame]
         trained = Pass()
         batches = order.split(options["batch_size"])
         for number, positions in enumerate(batches):
-            minibatch = prepare(spec, tables["train"], positions.tolist(), cfg, "train", seed, epoch)
+            minibatch = prepare(spec, tables["train"], positions.tolist(), cfg, "train", seed, epoch, device)
             model.train()
-            with torch.autocast("cpu", torch.bfloat16, enabled=options.get("precision") == "bf16"):
+            with autocast(options, device):
                 loss, outputs = spec.compute_forward(model, minibatch, cfg, "train")
             losses.append(loss.item())
             trained.add(spec, loss, outputs, minibatch, cfg, "train")
@@ -122,15 +136,17 @@ def train(spec_path: Path, leaf: dict[str, Any], tables: dict[str, pd.DataFrame]
             group = min(accumulate, len(batches) - first)
             if number == first:
                 optimizer.zero_grad()
-            (loss / group if group > 1 else loss).backward()
+            scaler.scale(loss / group if group > 1 else loss).backward()
             if number == first + group - 1:
                 if options.get("gradient_clip_norm"):
+                    scaler.unscale_(optimizer)
                     torch.nn.utils.clip_grad_norm_(model.parameters(), options["gradient_clip_norm"])
-                optimizer.step()
+                scaler.step(optimizer)
+                scaler.update()
                 if scheduler and scheduling["interval"] == "step":
                     scheduler.step()
         row = {"train_loss": trained.loss / trained.count, **trained.values(spec, cfg, "train_")}
-        row |= validate(spec, model, cfg, tables.get("validation"), options, seed, epoch)
+        row |= validate(spec, model, cfg, tables.get("validation"), options, seed, epoch, device)
         row["learning_rate"] = optimizer.param_groups[0]["lr"]
         if scheduler and scheduling["interval"] == "epoch":
             if scheduling["name"] == "ReduceLROnPlateau":
@@ -138,10 +154,13 @@ def train(spec_path: Path, leaf: dict[str, Any], tables: dict[str, pd.DataFrame]
             else:
                 scheduler.step()
         rows.append(row)
-    return {"weights": model.state_dict(), "rows": rows, "losses": losses}
+    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    return {"weights": weights, "rows": rows, "losses": losses}
 
 
-def validate(spec: Any, model: Any, cfg: Any, table: Any, options: Any, seed: int, epoch: int) -> dict[str, float]:
+def validate(
+    spec: Any, model: Any, cfg: Any, table: Any, options: Any, seed: int, epoch: int, device: str
+) -> dict[str, float]:
     if table is None:
         return {}
     saved = states()
@@ -150,8 +169,8 @@ def validate(spec: Any, model: Any, cfg: Any, table: Any, options: Any, seed: in
     with torch.no_grad():
         for start in range(0, len(table), options["batch_size"]):
             positions = list(range(start, min(start + options["batch_size"], len(table))))
-            minibatch = prepare(spec, table, positions, cfg, "validation", seed, epoch)
-            with torch.autocast("cpu", torch.bfloat16, enabled=options.get("precision") == "bf16"):
+            minibatch = prepare(spec, table, positions, cfg, "validation", seed, epoch, device)
+            with autocast(options, device):
                 loss, outputs = spec.compute_forward(model, minibatch, cfg, "validation")
             seen.add(spec, loss, outputs, minibatch, cfg, "validation")
     restore(saved)

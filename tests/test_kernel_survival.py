@@ -48,9 +48,7 @@ class Kernel:
             if message["msg_type"] == "stream":
                 printed.append(message["content"]["text"])
 
-        reply = self.client.execute_interactive(
-            code, timeout=EXECUTE_SECONDS, output_hook=collect, store_history=False
-        )
+        reply = self.client.execute_interactive(code, timeout=EXECUTE_SECONDS, output_hook=collect, store_history=False)
         assert reply["content"]["status"] == "ok", "\n".join(reply["content"].get("traceback", []))
         return "".join(printed)
 

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from rapidfire_lab import ConfigError, Experiment, OperationError
-from tests.conftest import SPECS, paced_config, wait_until
+from rapidfire_lab import ConfigError, OperationError
+from tests.conftest import paced_config, wait_until
 from tests.contract import assert_same_weights, final_weights, fingerprint, minibatch_losses
-
-SPEC = SPECS / "paced.py"
-
-
-@pytest.fixture
-def experiment(home, request):
-    experiment = Experiment(SPEC, re.sub(r"[^a-z0-9]+", "-", request.node.name))
-    yield experiment
-    experiment.cancel_current()
-    experiment.end()
 
 
 def run(experiment, run_id):

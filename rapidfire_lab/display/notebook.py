@@ -69,7 +69,7 @@ def _row(row: RunRow, snapshot: TableSnapshot) -> str:
     texts = [
         knob_text(row),
         *(format_value(row.metrics.get(name)) for name in snapshot.metric_names),
-        row.note,
+        row.error or row.note,
     ]
     cells = [
         f"{STATUS_ICONS[row.status]} {row.status}",

@@ -38,6 +38,7 @@ class RunRow:
     knobs: dict[str, Any]
     seconds_left: float | None
     note: str
+    error: str | None
 
     @property
     def active(self) -> bool:
@@ -90,7 +91,8 @@ class RunTable:
             metrics=self._last_metrics(run),
             knobs={name: get_path(leaf, name) for name in knobs},
             seconds_left=_seconds_left(run, done),
-            note=run.error or ("stopping" if run.wanted else run.ended_by or ""),
+            note="stopping" if run.wanted else run.ended_by or "",
+            error=run.error if run.status == "failed" else None,
         )
 
     def _last_metrics(self, run: RunRecord) -> dict[str, float]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from rapidfire_lab.display.table import (
     STATUS_ICONS,
@@ -74,19 +75,24 @@ class TerminalView:
 
 def _line(row: RunRow) -> str:
     metrics = "  ".join(f"{name} {format_value(value)}" for name, value in row.metrics.items())
-    note = f"  {row.note}" if row.note else ""
+    note = f"  {row.error or row.note}" if row.error or row.note else ""
     return f"run {row.run_id}  {row.status}  epoch {row.epoch}  {row.progress:4.0%}  {metrics}{note}"
 
 
-def render(snapshot: TableSnapshot) -> Table:
-    """The table as rich draws it."""
+def render(snapshot: TableSnapshot) -> Group:
+    """The table as rich draws it, and under it what went wrong in which run, at full width."""
+    errors = [Text(f"Run {row.run_id} failed: {row.error}", style="red") for row in snapshot.rows if row.error]
+    return Group(_table(snapshot), *errors)
+
+
+def _table(snapshot: TableSnapshot) -> Table:
     table = Table(title=snapshot.summary(), title_justify="left", expand=False)
     for head in ("Run", "Status", "Progress", "", "Epoch", "Left"):
         table.add_column(head, no_wrap=True)
     table.add_column("Config", overflow="fold", max_width=48)
     for head in snapshot.metric_names:
         table.add_column(head, justify="right")
-    table.add_column("Note", overflow="fold", max_width=40)
+    table.add_column("Note")
     for row in snapshot.rows:
         table.add_row(*_cells(row, snapshot), style=_STYLES.get(row.status, ""))
     return table

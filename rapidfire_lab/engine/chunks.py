@@ -48,9 +48,9 @@ def next_boundary(step: int, *, steps_per_epoch: int, total: int, chunks: int | 
     """
     if chunks is None and pace.step_seconds is not None:
         epochs = pace.chunk_seconds / max(pace.step_seconds * steps_per_epoch, 1e-9)
-        if epochs >= 2:  # noqa: PLR2004 - at least two whole epochs
-            return min(total, (step // steps_per_epoch + int(epochs)) * steps_per_epoch)
-        chunks = min(MOST_CHUNKS, 1 << max(0, math.floor(math.log2(1 / epochs)))) if epochs < 1 else 1
+        if epochs > 1:
+            return min(total, (step // steps_per_epoch + math.ceil(epochs)) * steps_per_epoch)
+        chunks = min(MOST_CHUNKS, 1 << math.floor(math.log2(1 / epochs)))
     parts = max(1, min(chunks or FIRST_CHUNKS, steps_per_epoch))
     epoch, within = divmod(step, steps_per_epoch)
     part = within * parts // steps_per_epoch + 1

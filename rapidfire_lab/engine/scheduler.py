@@ -194,8 +194,7 @@ class Scheduler:
             case RunAdded():
                 return self._add(event)
             case SlotUp():
-                self.slots[event.slot] = SlotState(event.slot, phase="idle")
-                return []
+                return self._slot_up(event)
             case SlotDown():
                 return self._slot_down(event)
             case LeaseEnded():
@@ -220,6 +219,12 @@ class Scheduler:
             run.handicap += max(0.0, min(others, default=0.0) - run.share)
         run.phase, run.wanted = "waiting", None
         return [RunWaits(run.key, run.handicap)]
+
+    def _slot_up(self, event: SlotUp) -> list[Instruction]:
+        """A slot comes up empty: should nobody have seen its predecessor die, what that one did is lost."""
+        lost = self._slot_down(SlotDown(event.slot, "came up anew"))
+        self.slots[event.slot].phase = "idle"
+        return lost
 
     def _slot_down(self, event: SlotDown) -> list[Instruction]:
         slot = self.slots.setdefault(event.slot, SlotState(event.slot))

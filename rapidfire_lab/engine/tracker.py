@@ -37,6 +37,13 @@ _PARAMS_PER_CALL = 100
 _LONGEST_PARAM = 6_000
 _TAG = "rapidfire_lab."
 
+_MLFLOW_SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # A server that is down is tried again by our own loop, which can be told to exit between two tries.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
 _MLFLOW_STATUS = {
     "queued": "SCHEDULED",
     "running": "RUNNING",
@@ -222,7 +229,8 @@ def main() -> None:
     arguments = parser.parse_args()
     die_with_parent(arguments.parent)
     os.nice(10)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in _MLFLOW_SETTINGS.items():
+        os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     Tracker(EngineHome(arguments.home), arguments.address).serve()
 

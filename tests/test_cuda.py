@@ -1,0 +1,74 @@
+"""The contract and failure isolation on a GPU; skipped where there is none."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import torch
+
+from rapidfire_lab import Experiment
+from rapidfire_lab.engine.client import EngineClient
+from tests import contract
+from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.contract import ADAMW, SGD, SIX_CONFIGS, config, fingerprint
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+SPEC = SPECS / "digits_augmented.py"
+MIXED = [config("cnn", ADAMW, precision="bf16", dropout=0.2), config("mlp", SGD, precision="fp16", dropout=0.2)]
+
+
+@pytest.fixture
+def deterministic(monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    yield
+    torch.use_deterministic_algorithms(mode=False)
+
+
+@pytest.mark.usefixtures("deterministic")
+@pytest.mark.parametrize("slots", [1, 2])
+def test_the_gpu_equals_the_plain_loop(slots, handle, tmp_path):
+    configs = SIX_CONFIGS + MIXED
+    with engine_home(tmp_path / "home", slots=slots, tracking=False, device="cuda"):
+        experiment = Experiment(SPEC, "cuda")
+        experiment.run_fit(handle, configs, seed=123, num_chunks=5)
+        assert set(experiment.get_runs_info()["status"]) == {"completed"}
+        expected = contract.plain_results(SPEC, configs, contract.tables(handle, tmp_path), 123, "cuda")
+        for run_id, result in enumerate(expected, start=1):
+            contract.assert_like_plain_loop(experiment, run_id, result)
+        experiment.end()
+
+
+def test_a_killed_slot_changes_nothing(points, tmp_path):
+    configs = [paced_config(width=width, epochs=3) for width in (5, 6, 7)]
+    slow = [paced_config(width=width, epochs=3, pause=0.03) for width in (5, 6, 7)]
+    with engine_home(tmp_path / "home", tracking=False, device="cuda"):
+        undisturbed = Experiment(SPECS / "paced.py", "undisturbed")
+        undisturbed.run_fit(points, configs)
+        expected = fingerprint(undisturbed)
+        undisturbed.end()
+        experiment = Experiment(SPECS / "paced.py", "killed")
+        experiment.run_fit(points, slow, num_chunks=2, wait=False)
+        wait_until(lambda: sum(run.live_step for run in experiment.runs()) >= 20, "20 steps")
+        os.kill(EngineClient().status()["processes"]["slot-0"], signal.SIGKILL)
+        experiment.wait(timeout=180)
+        assert fingerprint(experiment) == expected
+        experiment.end()
+
+
+def test_out_of_memory_fails_that_run_alone(points, tmp_path):
+    total = torch.cuda.get_device_properties(0).total_memory // 2**30
+    configs = [
+        {"epochs": 1, "batch_size": 32, "optimizer": {"name": "AdamW", "args": {}}, "gigabytes": size}
+        for size in (1, total, 2)
+    ]
+    with engine_home(tmp_path / "home", tracking=False, device="cuda"):
+        experiment = Experiment(SPECS / "greedy.py", "greedy")
+        experiment.run_fit(points, configs, num_chunks=2)
+        info = experiment.get_runs_info()
+        assert list(info["status"]) == ["completed", "failed", "completed"]
+        assert "CUDA out of memory" in info["error"][1]
+        experiment.end()
