@@ -212,12 +212,8 @@ class Experiment:
             self._client.start()
 
     def _active(self, run_ids: list[int] | None) -> list[int]:
-        chosen = None if run_ids is None else set(run_ids)
-        return [
-            run.run_id
-            for run in self.runs()
-            if run.status in ACTIVE_STATUSES and (chosen is None or run.run_id in chosen)
-        ]
+        active = self._reader().active_run_ids(self._record().id)
+        return active if run_ids is None else sorted(set(run_ids).intersection(active))
 
     def show(self) -> None:
         """Show the experiment's runs, live as long as any is training."""
@@ -350,6 +346,10 @@ class Experiment:
         after = (run.completed_epochs - 1) * run.steps_per_epoch
         points = self._reader().points(run.id, per="epoch", after_step=after)
         return {point.name: point.value for point in points}
+
+    def engine_warnings(self, since: float) -> list[str]:
+        """Warnings of the engine itself, such as a slot that died, since a time in seconds since 1970."""
+        return self._reader().engine_warnings(since)
 
     def _chosen_runs(self, run_id: int | None) -> list[RunRecord]:
         runs = self.runs()

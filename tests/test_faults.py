@@ -45,7 +45,7 @@ def test_a_killed_process_changes_nothing(role, undisturbed, points, tmp_path):
             kill(role)
             if role == "agent":
                 wait_until(lambda old=old: old.isdisjoint(p.pid for p in engine_processes(home)), "all to die")
-                assert not EngineClient().is_alive()
+                wait_until(lambda: not EngineClient().is_alive(), "the engine's lock to be free")
                 EngineClient().start()
         experiment.wait(timeout=180)
         assert list(experiment.get_runs_info()["status"]) == ["completed"] * 4

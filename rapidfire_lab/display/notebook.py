@@ -58,6 +58,7 @@ def render(snapshot: TableSnapshot) -> str:
     return (
         f'<table aria-label="Runs"><caption style="text-align:left">{html.escape(snapshot.summary())}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        + "".join(f"<div>Engine: {html.escape(notice)}</div>" for notice in snapshot.notices)
     )
 
 

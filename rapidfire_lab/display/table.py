@@ -22,6 +22,7 @@ STATUS_ICONS = {
     "deleted": "␡",
 }
 _MOST_METRICS = 4
+_MOST_NOTICES = 3
 _HIDDEN_METRICS = ("learning_rate",)
 
 
@@ -53,6 +54,8 @@ class TableSnapshot:
     rows: list[RunRow]
     knob_names: list[str]
     metric_names: list[str]
+    notices: list[str]
+    """What the engine has to say: warnings since the view was opened, the last few."""
 
     @property
     def finished(self) -> bool:
@@ -70,6 +73,7 @@ class RunTable:
     def __init__(self, experiment: Experiment, run_ids: list[int] | None) -> None:
         self._experiment = experiment
         self._run_ids = None if run_ids is None else set(run_ids)
+        self._opened = time.time()
         self._metrics: dict[int, tuple[int, dict[str, float]]] = {}
 
     def snapshot(self) -> TableSnapshot:
@@ -78,7 +82,8 @@ class RunTable:
         knobs = differing_knobs(leaves)
         rows = [self._row(run, leaf, knobs) for run, leaf in zip(runs, leaves, strict=True)]
         metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
-        return TableSnapshot(self._experiment.name, rows, knobs, _most_telling(metrics))
+        notices = self._experiment.engine_warnings(self._opened)[-_MOST_NOTICES:]
+        return TableSnapshot(self._experiment.name, rows, knobs, _most_telling(metrics), notices)
 
     def _row(self, run: RunRecord, leaf: dict[str, Any], knobs: list[str]) -> RunRow:
         done = max(run.step, run.live_step) / run.total_steps

@@ -82,7 +82,8 @@ def _line(row: RunRow) -> str:
 def render(snapshot: TableSnapshot) -> Group:
     """The table as rich draws it, and under it what went wrong in which run, at full width."""
     errors = [Text(f"Run {row.run_id} failed: {row.error}", style="red") for row in snapshot.rows if row.error]
-    return Group(_table(snapshot), *errors)
+    notices = [Text(f"Engine: {notice}", style="yellow") for notice in snapshot.notices]
+    return Group(_table(snapshot), *errors, *notices)
 
 
 def _table(snapshot: TableSnapshot) -> Table:

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from typing import IO, TYPE_CHECKING
 
 from rapidfire_lab.engine.home import HOME_VARIABLE, EngineHome
@@ -36,15 +37,15 @@ _KERNEL_VARIABLES = (
 )
 """What Jupyter sets for a kernel and would confuse an engine."""
 
+_LOCK_SECONDS = 0.5
 _LARGEST_LOG = 10_000_000
 _MOST_RESTARTS = 100
 
 
-def try_lock(path: Path) -> IO[bytes] | None:
-    """Take the lock of an engine home, or None when an engine holds it."""
+def _try_lock(path: Path, mode: int) -> IO[bytes] | None:
     lock = path.open("ab")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, mode | fcntl.LOCK_NB)
     except OSError:
         lock.close()
         return None
@@ -52,15 +53,30 @@ def try_lock(path: Path) -> IO[bytes] | None:
 
 
 def is_alive(home: EngineHome) -> bool:
-    """Whether an engine of this home lives: its lock is held, whatever pids say."""
-    try:
-        lock = try_lock(home.engine_lock)
-    except OSError:
+    """Whether an engine of this home lives: its lock is held, whatever pids say.
+
+    A shared lock asks, so that two who ask at once do not take each other for an engine.
+    """
+    if not home.engine_lock.exists():
         return False
+    lock = _try_lock(home.engine_lock, fcntl.LOCK_SH)
     if lock is None:
         return True
     lock.close()
     return False
+
+
+def _take_lock(home: EngineHome) -> IO[bytes] | None:
+    """Take the lock of a home for an engine; None when an engine has it.
+
+    Somebody who only asks holds it for an instant, so one refusal is not believed.
+    """
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while (lock := _try_lock(home.engine_lock, fcntl.LOCK_EX)) is None:
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.01)
+    return lock
 
 
 def launch(home: EngineHome) -> None:
@@ -147,7 +163,7 @@ def main() -> None:
     os.umask(0o077)
     home = EngineHome.default()
     home.create()
-    lock = try_lock(home.engine_lock)
+    lock = _take_lock(home)
     if lock is not None:
         home.identity.unlink(missing_ok=True)
         home.failure.unlink(missing_ok=True)

@@ -89,6 +89,12 @@ class JournalReader:
     def run_by_key(self, key: int) -> RunRecord:
         return to_record(self._one("SELECT * FROM runs WHERE id = ?", (key,)), RunRecord)
 
+    def active_run_ids(self, experiment_id: int) -> list[int]:
+        """Run ids of an experiment that are queued or running."""
+        marks = ", ".join("?" * len(ACTIVE_STATUSES))
+        query = f"SELECT run_id FROM runs WHERE experiment_id = ? AND status IN ({marks}) ORDER BY run_id"  # noqa: S608
+        return [row["run_id"] for row in self._all(query, (experiment_id, *ACTIVE_STATUSES))]
+
     def active_runs(self) -> list[RunRecord]:
         marks = ", ".join("?" * len(ACTIVE_STATUSES))
         rows = self._all(f"SELECT * FROM runs WHERE status IN ({marks}) ORDER BY id", ACTIVE_STATUSES)  # noqa: S608
@@ -124,6 +130,14 @@ class JournalReader:
             (experiment_id, since, limit),
         )
         return [to_record(row, EventRecord) for row in rows]
+
+    def engine_warnings(self, since: float) -> list[str]:
+        """Messages of the engine itself that are no mere information, since a time in seconds since 1970."""
+        rows = self._all(
+            "SELECT message FROM events WHERE experiment_id IS NULL AND level != 'info' AND time >= ? ORDER BY rev",
+            (since,),
+        )
+        return [row["message"] for row in rows]
 
     def outbox(self, limit: int = 1_000) -> list[OutboxRecord]:
         return [to_record(row, OutboxRecord) for row in self._all("SELECT * FROM outbox ORDER BY id LIMIT ?", (limit,))]

@@ -130,7 +130,8 @@ class Slot:
             completed_epochs=training.completed_epochs,
             points=training.report.drain(),
             seconds=checkpointed - trained,
-            overhead=(trained - started) + (done - checkpointed),
+            # Making the run for the first time is no cost of hopping: it has to be done once anyway.
+            overhead=(trained - started if grant.base_lease else 0.0) + (done - checkpointed),
             trained_steps=training.step - grant.from_step,
             device=self._device_name(),
         )
