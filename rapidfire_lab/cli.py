@@ -14,11 +14,8 @@ from datetime import datetime, timezone
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
 import rapidfire_lab
-from rapidfire_lab.display.table import STATUS_ICONS, format_value
+from rapidfire_lab.display import RunTable, TerminalView
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.layout import ExperimentLayout
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
+    from rapidfire_lab.journal import ExperimentRecord, JournalReader
 
 _LOWEST_DISK_GB = 5
 _FOLLOW_SECONDS = 0.5
@@ -210,27 +207,9 @@ def _runs(chosen: argparse.Namespace) -> int:
                 print(f"{record.name}  {record.status}  {len(journal.runs(record.id))} runs  {record.path}")
             return 0
         experiment = _experiment(journal, chosen.experiment)
-        runs = [run for run in journal.runs(experiment.id) if run.status != "deleted"]
-        table = Table(title=f"Experiment {experiment.name} ({experiment.status})", title_justify="left")
-        for head in ("Run", "Status", "Epoch", "Step", "Loss", "Ended by", "Error"):
-            table.add_column(head)
-        for run in runs:
-            table.add_row(*_run_cells(run))
-        Console().print(table)
+        print(f"Experiment {experiment.name} ({experiment.status}), {experiment.path}")
+        TerminalView(RunTable(journal, experiment.name)).follow()
     return 0
-
-
-def _run_cells(run: RunRecord) -> list[str]:
-    step = max(run.step, run.live_step)
-    return [
-        str(run.run_id),
-        f"{STATUS_ICONS[run.status]} {run.status}",
-        f"{run.completed_epochs}/{run.epochs}",
-        f"{step}/{run.total_steps}",
-        format_value(run.live_loss),
-        run.ended_by or "",
-        run.error or "",
-    ]
 
 
 def _logs(chosen: argparse.Namespace) -> int:

@@ -28,23 +28,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.1
 _TRACKING_SECONDS = 30.0
 
-RUNS_INFO_COLUMNS = (
-    "run_id",
-    "data_handle_id",
-    "status",
-    "source",
-    "ended_by",
-    "completed_epochs",
-    "mlflow_run_id",
-    "config",
-    "parent",
-    "step",
-    "total_steps",
-    "seconds",
-    "device",
-    "error",
-)
-
 
 class Experiment:
     """A named set of training runs and their results.
@@ -170,7 +153,7 @@ class Experiment:
     def _watch(self, run_ids: list[int], *, wait: bool) -> None:
         from rapidfire_lab.display import show_runs
 
-        view = show_runs(self, run_ids)
+        view = show_runs(self._reader(), self.name, run_ids)
         if not wait:
             view.follow()
             return
@@ -219,7 +202,7 @@ class Experiment:
         """Show the experiment's runs, live as long as any is training."""
         from rapidfire_lab.display import show_runs
 
-        show_runs(self, None).follow()
+        show_runs(self._reader(), self.name, None).follow()
 
     # Control
 
@@ -325,31 +308,9 @@ class Experiment:
         OperationError
             When there is no such run.
         """
-        import pandas as pd
+        from rapidfire_lab.results import epoch_results
 
-        rows = [row for run in self._chosen_runs(run_id) for row in self._epoch_rows(run)]
-        leading = ["run_id", "epoch", "step", "train_loss", "val_loss"]
-        others = dict.fromkeys(name for row in rows for name in row if name not in leading)
-        has_validation = any("val_loss" in row for row in rows)
-        columns = [name for name in leading if name != "val_loss" or has_validation]
-        return pd.DataFrame(rows, columns=[*columns, *others])
-
-    def _epoch_rows(self, run: RunRecord) -> list[dict[str, Any]]:
-        rows: dict[int, dict[str, Any]] = {}
-        for point in self._reader().points(run.id, per="epoch"):
-            row = rows.setdefault(point.epoch, {"run_id": run.run_id, "epoch": point.epoch, "step": point.step})
-            row[point.name] = point.value
-        return [rows[epoch] for epoch in sorted(rows)]
-
-    def last_epoch_metrics(self, run: RunRecord) -> dict[str, float]:
-        """Metrics of the run's last completed epoch, by name."""
-        after = (run.completed_epochs - 1) * run.steps_per_epoch
-        points = self._reader().points(run.id, per="epoch", after_step=after)
-        return {point.name: point.value for point in points}
-
-    def engine_warnings(self, since: float) -> list[str]:
-        """Warnings of the engine itself, such as a slot that died, since a time in seconds since 1970."""
-        return self._reader().engine_warnings(since)
+        return epoch_results(self._reader(), self._chosen_runs(run_id))
 
     def _chosen_runs(self, run_id: int | None) -> list[RunRecord]:
         runs = self.runs()
@@ -361,22 +322,14 @@ class Experiment:
         return chosen
 
     def get_runs_info(self) -> pd.DataFrame:
-        """Metadata of all runs, one row per run: see ``RUNS_INFO_COLUMNS``.
+        """Metadata of all runs, one row per run.
 
-        ``config`` is the full config dictionary; ``seconds`` is time on a slot.
+        The columns are ``rapidfire_lab.results.RUNS_INFO_COLUMNS``: those of the reference first, then the run
+        that a clone comes from, its position, seconds on a slot, device and error.
         """
-        import pandas as pd
+        from rapidfire_lab.results import runs_info
 
-        handles = {fit.id: json.loads(fit.data)["handle_id"] for fit in self._reader().fits(self._record().id)}
-        rows = [
-            {
-                **{name: getattr(run, name, None) for name in RUNS_INFO_COLUMNS},
-                "data_handle_id": handles[run.fit_id],
-                "config": run.leaf,
-            }
-            for run in self.runs()
-        ]
-        return pd.DataFrame(rows, columns=list(RUNS_INFO_COLUMNS)).astype({"parent": "Int64"})
+        return runs_info(self._reader(), self._record().id, self.runs())
 
     def runs(self) -> list[RunRecord]:
         """The runs as the journal has them, without deleted ones."""

@@ -63,14 +63,14 @@ class SpecSource:
 
     def spec_class(self) -> str:
         """Name of the spec class in the main file."""
-        tree = ast.parse(self.sources[self.main])
-        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-        if any(node.name == SPEC_CLASS for node in classes):
+        everywhere = _classes(*self.sources.values())
+        classes = [node.name for node in _classes(self.sources[self.main])]
+        if SPEC_CLASS in classes:
             return SPEC_CLASS
-        derived = [node.name for node in classes if SPEC_CLASS in map(_base_name, node.bases)]
+        derived = [name for name in classes if _derives(name, everywhere)]
         if len(derived) == 1:
             return derived[0]
-        found = ", ".join(node.name for node in classes) or "none"
+        found = ", ".join(classes) or "none"
         message = (
             f"{self.path} has no class named MLSpec (classes found: {found}). "
             "Name your spec class MLSpec, or derive exactly one class from rapidfire_lab.MLSpec."
@@ -92,7 +92,7 @@ def _collect(path: Path, root: Path, sources: dict[str, str]) -> None:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         message = f"The spec file {path} cannot be read as UTF-8 text ({error})."
         raise SpecError(message) from error
@@ -110,22 +110,27 @@ def _imported_modules(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from ([node.module] if node.module else [alias.name for alias in node.names])
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # A relative import stays in its package, which belongs to the spec as a whole.
+            yield node.module
 
 
 def _sibling_files(module: str, root: Path) -> list[Path]:
     """Files of a module beside the spec: ``name.py``, or all of the package ``name/``."""
     top = module.partition(".")[0]
-    if (root / f"{top}.py").is_file():
-        return [root / f"{top}.py"]
     package = root / top
-    return sorted(package.rglob("*.py")) if package.is_dir() and module != "__future__" else []
+    if (root / f"{top}.py").is_file() and not (package / "__init__.py").is_file():
+        return [root / f"{top}.py"]
+    if not package.is_dir():
+        return []
+    # Jupyter keeps copies in .ipynb_checkpoints, from which nobody imports.
+    files = (path for path in package.rglob("*.py") if not any(part[0] == "." for part in path.relative_to(root).parts))
+    return sorted(files)
 
 
 def _check_hooks(source: SpecSource) -> None:
     name = source.spec_class()
-    methods, complete = _methods(source, name)
+    methods, complete = _methods(name, _classes(*source.sources.values()))
     for old, new in _RENAMED_HOOKS.items():
         if old in methods:
             message = f"{source.path}: {name}.{old} is called {new}(self, misc_path, cfg, mode) now; rename it."
@@ -138,26 +143,43 @@ def _check_hooks(source: SpecSource) -> None:
         _check_parameters(source, name, methods[hook])
 
 
-def _methods(source: SpecSource, name: str) -> tuple[dict[str, ast.FunctionDef], bool]:
-    """Methods of a class by name, own before inherited, and whether every base could be followed."""
-    for text in source.sources.values():
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                return _class_methods(source, node)
-    return {}, False
+def _classes(*texts: str) -> list[ast.ClassDef]:
+    """Classes at the top level of modules, in order."""
+    return [node for text in texts for node in ast.parse(text).body if isinstance(node, ast.ClassDef)]
 
 
-def _class_methods(source: SpecSource, node: ast.ClassDef) -> tuple[dict[str, ast.FunctionDef], bool]:
+def _find(name: str, classes: list[ast.ClassDef]) -> tuple[ast.ClassDef | None, list[ast.ClassDef]]:
+    """The first class of a name, and the others: its bases are among them, also one of the same name."""
+    found = next((node for node in classes if node.name == name), None)
+    return found, [node for node in classes if node is not found]
+
+
+def _derives(name: str, classes: list[ast.ClassDef]) -> bool:
+    """Whether a class derives from MLSpec, as far as bases can be followed."""
+    if name == SPEC_CLASS:
+        return True
+    node, others = _find(name, classes)
+    return node is not None and any(_derives(_base_name(base), others) for base in node.bases)
+
+
+def _methods(name: str, classes: list[ast.ClassDef]) -> tuple[dict[str, ast.FunctionDef], bool]:
+    """Methods of a class by name, own before inherited, and whether these are surely all."""
+    node, others = _find(name, classes)
+    if node is None:
+        return {}, name in ("object", SPEC_CLASS)
     methods = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
-    assigned = any(isinstance(item, (ast.Assign, ast.AnnAssign)) for item in node.body)
-    complete = not assigned
+    complete = _is_plain(node)
     for base in map(_base_name, node.bases):
-        if base in ("object", SPEC_CLASS) or base == node.name:
-            continue
-        inherited, followed = _methods(source, base) if base else ({}, False)
+        inherited, followed = _methods(base, others)
         methods = {**inherited, **methods}
         complete = complete and followed
     return methods, complete
+
+
+def _is_plain(node: ast.ClassDef) -> bool:
+    """Whether a class has just the methods that are written in it: no decorator, metaclass, assignment or branch."""
+    plain = (ast.FunctionDef, ast.Pass, ast.Expr)
+    return not (node.decorator_list or node.keywords) and all(isinstance(item, plain) for item in node.body)
 
 
 def _base_name(node: ast.expr) -> str:

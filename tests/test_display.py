@@ -17,7 +17,7 @@ def test_a_terminal_shows_a_live_table_with_bars(experiment, points):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=160, color_system=None)
     experiment.run_fit(points, [paced_config(pause=0.02), paced_config(width=9, fault="raise")], wait=False)
-    view = TerminalView(RunTable(experiment, None), console)
+    view = TerminalView(RunTable(experiment.reader(), experiment.name), console)
     while experiment.runs()[0].status != "completed":
         view.update()
     view.close()
@@ -43,7 +43,7 @@ def test_a_notebook_shows_an_accessible_table_that_escapes(home, points):
     experiment = Experiment(SPECS / "paced.py", "notebook")
     configs = [paced_config(pause=0.02, note="<script>alert(1)</script>"), paced_config(width=9, note="plain")]
     experiment.run_fit(points, configs, wait=False)
-    view = NotebookView(RunTable(experiment, None))
+    view = NotebookView(RunTable(experiment.reader(), experiment.name))
     view.follow()
     wait_until(lambda: "2 completed" in view._widget.value, "the notebook view to follow to the end")
     text = view._widget.value
@@ -56,7 +56,7 @@ def test_a_notebook_shows_an_accessible_table_that_escapes(home, points):
 
 
 def test_the_table_of_an_experiment_without_runs(experiment):
-    assert "no runs" in render(RunTable(experiment, None).snapshot())
+    assert "no runs" in render(RunTable(experiment.reader(), experiment.name).snapshot())
 
 
 def test_short_names():

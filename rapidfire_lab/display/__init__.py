@@ -9,16 +9,16 @@ from rapidfire_lab.display.terminal import TerminalView
 
 if TYPE_CHECKING:
     from rapidfire_lab.display.notebook import NotebookView
-    from rapidfire_lab.experiment import Experiment
+    from rapidfire_lab.journal import JournalReader
 
     RunView = TerminalView | NotebookView
 
 __all__ = ["RunTable", "TerminalView", "show_runs"]
 
 
-def show_runs(experiment: Experiment, run_ids: list[int] | None) -> RunView:
+def show_runs(journal: JournalReader, experiment: str, run_ids: list[int] | None) -> RunView:
     """Show runs (all of them for None) where the code runs: in the notebook's output or in the terminal."""
-    table = RunTable(experiment, run_ids)
+    table = RunTable(journal, experiment, run_ids)
     if _in_notebook():
         from rapidfire_lab.display.notebook import NotebookView
 

@@ -10,8 +10,7 @@ from rapidfire_lab.configs import differing_knobs, get_path
 from rapidfire_lab.journal import ACTIVE_STATUSES
 
 if TYPE_CHECKING:
-    from rapidfire_lab.experiment import Experiment
-    from rapidfire_lab.journal import RunRecord
+    from rapidfire_lab.journal import JournalReader, RunRecord
 
 STATUS_ICONS = {
     "queued": "○",
@@ -70,20 +69,28 @@ class TableSnapshot:
 class RunTable:
     """Takes snapshots of an experiment's runs; epochs' metrics are read again only for runs that moved."""
 
-    def __init__(self, experiment: Experiment, run_ids: list[int] | None) -> None:
+    def __init__(self, journal: JournalReader, experiment: str, run_ids: list[int] | None = None) -> None:
+        self._journal = journal
         self._experiment = experiment
         self._run_ids = None if run_ids is None else set(run_ids)
         self._opened = time.time()
         self._metrics: dict[int, tuple[int, dict[str, float]]] = {}
 
     def snapshot(self) -> TableSnapshot:
-        runs = [run for run in self._experiment.runs() if self._run_ids is None or run.run_id in self._run_ids]
+        runs = self._runs()
         leaves = [run.leaf for run in runs]
         knobs = differing_knobs(leaves)
         rows = [self._row(run, leaf, knobs) for run, leaf in zip(runs, leaves, strict=True)]
         metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
-        notices = self._experiment.engine_warnings(self._opened)[-_MOST_NOTICES:]
-        return TableSnapshot(self._experiment.name, rows, knobs, _most_telling(metrics), notices)
+        notices = self._journal.engine_warnings(self._opened)[-_MOST_NOTICES:]
+        return TableSnapshot(self._experiment, rows, knobs, _most_telling(metrics), notices)
+
+    def _runs(self) -> list[RunRecord]:
+        record = self._journal.experiment(self._experiment)
+        runs = self._journal.runs(record.id) if record else []
+        return [
+            run for run in runs if run.status != "deleted" and (self._run_ids is None or run.run_id in self._run_ids)
+        ]
 
     def _row(self, run: RunRecord, leaf: dict[str, Any], knobs: list[str]) -> RunRow:
         done = max(run.step, run.live_step) / run.total_steps
@@ -103,10 +110,9 @@ class RunTable:
     def _last_metrics(self, run: RunRecord) -> dict[str, float]:
         known = self._metrics.get(run.run_id)
         if known is None or known[0] != run.completed_epochs:
-            known = (
-                run.completed_epochs,
-                self._experiment.last_epoch_metrics(run) if run.completed_epochs else {},
-            )
+            after = (run.completed_epochs - 1) * run.steps_per_epoch
+            points = self._journal.points(run.id, per="epoch", after_step=max(0, after))
+            known = (run.completed_epochs, {point.name: point.value for point in points})
             self._metrics[run.run_id] = known
         return known[1]
 

@@ -124,7 +124,7 @@ def _torchrun(rendezvous: str) -> list[str]:
         "--rdzv-conf=store_type=file",
         "--rdzv-id=rapidfire-lab",
         "-m",
-        "rapidfire_lab.engine.node",
+        "rapidfire_lab.engine.main",
     ]
 
 

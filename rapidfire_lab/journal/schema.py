@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import psutil
 from rapidfire_lab.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 APPLICATION_ID = 0x52464C42
@@ -149,7 +151,7 @@ MIGRATIONS = (_VERSION_1,)
 """Script ``i`` takes the file from version ``i`` to ``i + 1``; a published script never changes."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "lustre", "beegfs", "gpfs", "ceph", "glusterfs"}
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "lustre", "beegfs", "gpfs", "ceph", "glusterfs", "sshfs"}
 )
 
 
@@ -164,13 +166,13 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     _refuse_network(path)
     path.touch(mode=0o600)
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=10)
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA foreign_keys = ON")
-        _check_identity(connection, path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        _migrate(connection)
+        with _closed_on_error(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys = ON")
+            _check_identity(connection, path)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            _migrate(connection)
     except sqlite3.DatabaseError as error:
         message = f"The journal {path} cannot be read ({error}). It is left as it is: restore it or move it away."
         raise EngineError(message) from error
@@ -185,16 +187,26 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     EngineError
         When there is no journal yet or it cannot be read.
     """
+    address = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=10, check_same_thread=False
-        )
-        connection.row_factory = sqlite3.Row
-        connection.execute("SELECT rev FROM clock")
+        with _closed_on_error(
+            sqlite3.connect(address, uri=True, isolation_level=None, timeout=10, check_same_thread=False)
+        ) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("SELECT rev FROM clock")
     except sqlite3.DatabaseError as error:
         message = f"There is no readable journal at {path} ({error}). Start the engine once with an Experiment."
         raise EngineError(message) from error
     return connection
+
+
+@contextlib.contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
@@ -221,7 +233,7 @@ def _refuse_network(path: Path) -> None:
     mounts = {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
     for folder in path.resolve().parents:
         kind = mounts.get(str(folder))
-        if kind in _NETWORK_FILE_SYSTEMS:
+        if kind is not None and kind.removeprefix("fuse.") in _NETWORK_FILE_SYSTEMS:
             message = (
                 f"{path.parent} is on a network file system ({kind}), where SQLite's locks cannot be trusted. "
                 "Set RAPIDFIRE_LAB_HOME to a folder on a local disk."

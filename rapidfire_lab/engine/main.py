@@ -1,0 +1,118 @@
+"""Entry point of torchrun's worker: brings the controller up on what the journal and a crash left."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import time
+import uuid
+from typing import IO, TYPE_CHECKING
+
+import psutil
+
+import rapidfire_lab
+from rapidfire_lab.engine.controller import Controller
+from rapidfire_lab.engine.home import EngineHome, EngineIdentity
+from rapidfire_lab.engine.launcher import MARKER_VARIABLE
+from rapidfire_lab.engine.ledger import Ledger, run_state
+from rapidfire_lab.engine.lifeline import die_with_parent
+from rapidfire_lab.engine.node import Node
+from rapidfire_lab.engine.protocol import API_LEVEL
+from rapidfire_lab.engine.scheduler import RunAdded, Scheduler, StopAsked
+from rapidfire_lab.engine.settings import EngineSettings
+from rapidfire_lab.errors import EngineError
+from rapidfire_lab.journal import JournalWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LOCK_SECONDS = 15.0
+
+
+def _recover(journal: JournalWriter, settings: EngineSettings) -> Ledger:
+    """Bring the schedule back from the journal: what was on a slot goes back to its last commit."""
+    scheduler = Scheduler(last_lease=journal.last_lease(), max_attempts=settings.max_attempts)
+    ledger = Ledger(journal, scheduler, tracking=settings.tracking)
+    with journal.transaction():
+        for key in journal.lose_open_leases():
+            run = journal.run_by_key(key)
+            journal.trim_points(key, run.step)
+            journal.update_run(key, live_step=run.step)
+        for run in journal.active_runs():
+            ledger.feed(RunAdded(run_state(run, journal.fit(run.fit_id).num_chunks)))
+            if run.wanted == "stopped":
+                ledger.feed(StopAsked(run.id))
+    return ledger
+
+
+def _kill_leftovers(home: EngineHome) -> None:
+    """Kill what an earlier engine of this home may have left; normally everything dies with its parent."""
+    own = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    for process in psutil.process_iter():
+        try:
+            if process.pid not in own and process.environ().get(MARKER_VARIABLE) == str(home.root):
+                process.kill()
+        except psutil.Error:
+            continue
+
+
+def _lock_writer(path: Path) -> IO[bytes]:
+    """Become the journal's writer; a predecessor that is about to die gets some seconds to do so."""
+    lock = path.open("wb")
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:
+                message = f"Another controller holds {path} and does not go away."
+                raise EngineError(message) from None
+            time.sleep(0.05)
+        else:
+            return lock
+
+
+def main() -> None:
+    """Run the controller until it is told to stop or is idle for long enough."""
+    die_with_parent(os.getppid())
+    home = EngineHome.default()
+    home.create()
+    lock = _lock_writer(home.writer_lock)
+    _kill_leftovers(home)
+    settings = EngineSettings.load(home.settings)
+    epoch = uuid.uuid4().hex
+    journal = JournalWriter(home.journal, epoch)
+    socket_path = home.runtime / "wire.sock"
+    socket_path.unlink(missing_ok=True)
+    address = f"ipc://{socket_path}"
+    node = Node(home, settings, address)
+    signal.signal(signal.SIGTERM, lambda *_: node.ask_to_drain())
+    signal.signal(signal.SIGINT, lambda *_: node.ask_to_drain())
+    controller = Controller(home, settings, _recover(journal, settings), node)
+    controller.bind(address)
+    home.write_identity(
+        EngineIdentity(
+            pid=os.getpid(),
+            epoch=epoch,
+            version=rapidfire_lab.__version__,
+            api_level=API_LEVEL,
+            address=address,
+            started=time.time(),
+        )
+    )
+    try:
+        controller.run()
+    finally:
+        journal.close()
+        lock.close()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except EngineError as refusal:
+        # Trying again would give the same: leave the reason for the client, and have torchrun end too.
+        EngineHome.default().write_failure(str(refusal))
+        print(refusal, file=sys.stderr)

@@ -1,0 +1,62 @@
+"""An experiment's results and runs as tables, from the journal."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rapidfire_lab.journal import JournalReader, RunRecord
+
+RUNS_INFO_COLUMNS = (
+    "run_id",
+    "data_handle_id",
+    "status",
+    "source",
+    "ended_by",
+    "completed_epochs",
+    "mlflow_run_id",
+    "config",
+    "parent",
+    "step",
+    "total_steps",
+    "seconds",
+    "device",
+    "error",
+)
+"""Columns of ``runs_info``; ``config`` is the full config dictionary, ``seconds`` is time on a slot."""
+
+_LEADING = ("run_id", "epoch", "step", "train_loss", "val_loss")
+
+
+def epoch_results(journal: JournalReader, runs: Iterable[RunRecord]) -> pd.DataFrame:
+    """One row per run and completed epoch, one column per metric."""
+    rows = [row for run in runs for row in _epoch_rows(journal, run)]
+    others = dict.fromkeys(name for row in rows for name in row if name not in _LEADING)
+    has_validation = any("val_loss" in row for row in rows)
+    leading = [name for name in _LEADING if name != "val_loss" or has_validation]
+    return pd.DataFrame(rows, columns=[*leading, *others])
+
+
+def _epoch_rows(journal: JournalReader, run: RunRecord) -> list[dict[str, Any]]:
+    rows: dict[int, dict[str, Any]] = {}
+    for point in journal.points(run.id, per="epoch"):
+        row = rows.setdefault(point.epoch, {"run_id": run.run_id, "epoch": point.epoch, "step": point.step})
+        row[point.name] = point.value
+    return [rows[epoch] for epoch in sorted(rows)]
+
+
+def runs_info(journal: JournalReader, experiment_id: int, runs: Iterable[RunRecord]) -> pd.DataFrame:
+    """One row per run with the columns ``RUNS_INFO_COLUMNS``."""
+    handles = {fit.id: json.loads(fit.data)["handle_id"] for fit in journal.fits(experiment_id)}
+    rows = [_info_row(run, handles[run.fit_id]) for run in runs]
+    return pd.DataFrame(rows, columns=list(RUNS_INFO_COLUMNS)).astype({"parent": "Int64"})
+
+
+def _info_row(run: RunRecord, handle_id: str) -> dict[str, Any]:
+    plain = {name: getattr(run, name, None) for name in RUNS_INFO_COLUMNS}
+    return {**plain, "data_handle_id": handle_id, "config": run.leaf}
