@@ -5,6 +5,7 @@ An accumulator sees minibatches one at a time, can be saved between any two of t
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 from typing import TYPE_CHECKING, Any
@@ -56,19 +57,19 @@ def correct_predictions(metric: str, outputs: Mapping[str, Any]) -> tuple[torch.
             )
             raise SpecError(message)
     targets, values = outputs["targets"], outputs[predicted]
-    if k > 1:
-        if values.shape[-1] < k:
-            message = f"The named metric {metric} needs at least {k} classes; 'logits' has {values.shape[-1]}."
-            raise SpecError(message)
-        hits = (values.detach().topk(k, dim=-1).indices == targets.unsqueeze(-1)).any(dim=-1)
-    else:
-        hits = values == targets
-    if hits.shape != targets.shape:
+    leading = values.shape if k == 1 else values.shape[:-1]
+    if leading != targets.shape or (k > 1 and not values.ndim):
         message = (
             f"The named metric {metric} compares {predicted!r} of shape {tuple(values.shape)} with 'targets' of "
             f"shape {tuple(targets.shape)}; they must have the same leading shape."
         )
         raise SpecError(message)
+    if k == 1:
+        return (values == targets).sum(), targets.numel()
+    if values.shape[-1] < k:
+        message = f"The named metric {metric} needs at least {k} classes; 'logits' has {values.shape[-1]}."
+        raise SpecError(message)
+    hits = (values.detach().topk(k, dim=-1).indices == targets.unsqueeze(-1)).any(dim=-1)
     return hits.sum(), targets.numel()
 
 
@@ -139,16 +140,26 @@ class EpochMetrics:
 
 
 def _plain_value(value: Any) -> Any:
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        return value.item()
+    return value.item() if isinstance(value, np.generic) else _own(value)
+
+
+def _own(value: Any) -> Any:
+    """A copy on the CPU: user code may go on to change the tensors and arrays that it gave."""
     if isinstance(value, torch.Tensor):
-        value = value.detach().cpu()
-        return value.item() if value.numel() == 1 else value
-    return value.item() if isinstance(value, np.generic) else value
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) is dict:
+        return {key: _own(item) for key, item in value.items()}
+    return type(value)(map(_own, value)) if type(value) in (list, tuple) else value
 
 
 def _as_float(name: str, value: Any) -> float:
     try:
         return float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         message = f"aggregate_metrics must give a number for {name!r}, not {type(value).__name__}."
         raise SpecError(message) from error
 
@@ -157,22 +168,30 @@ _NDARRAY = "__ndarray__"
 
 
 def _storable(name: str, value: Any) -> Any:
-    """Bring a custom metric into a form that a checkpoint can hold and that is loaded without unpickling."""
-    if value is None or isinstance(value, (bool, int, float, str, torch.Tensor)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return {_NDARRAY: torch.from_numpy(value)}
-    if isinstance(value, dict):
-        return {key: _storable(name, item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    """Bring a custom metric into a form that a checkpoint can hold and that is loaded without unpickling.
+
+    Types are looked at exactly: what is derived from them, as numpy's float64 is from float, would come back as
+    something else or not at all.
+    """
+    plain = value.item() if isinstance(value, np.generic) else value
+    if plain is None or type(plain) in (bool, int, float, str) or isinstance(plain, torch.Tensor):
+        return plain
+    if type(value) is np.ndarray:
+        with contextlib.suppress(TypeError):  # of text or objects
+            return {_NDARRAY: torch.from_numpy(value.astype(value.dtype.newbyteorder("=")))}
+    if type(value) is dict:
+        return {_storable(name, key): _storable(name, item) for key, item in value.items()}
+    if type(value) in (list, tuple):
         return type(value)(_storable(name, item) for item in value)
     message = (
-        f"compute_metrics gave a {type(value).__name__} for {name!r}. While training, give numbers, strings, tensors, "
-        "numpy arrays, or lists and dictionaries of them, which a checkpoint can hold."
+        f"compute_metrics gave a {_kind(value)} for {name!r}. While training, give numbers, strings, tensors, "
+        "numpy arrays of numbers, or lists and dictionaries of them, which a checkpoint can hold."
     )
     raise SpecError(message)
+
+
+def _kind(value: Any) -> str:
+    return f"{type(value).__name__} of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def _restored(value: Any) -> Any:

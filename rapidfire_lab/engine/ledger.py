@@ -28,6 +28,8 @@ from rapidfire_lab.engine.scheduler import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rapidfire_lab.journal import ExperimentRecord, JournalWriter, MetricPoint, RunRecord
 
 _LOG_TAIL = 4_000
@@ -162,9 +164,16 @@ class Ledger:
             device=done.device,
         )
         self.track(run.id, "points", {"after": run.step, "to": done.step})
-        self._keep_files(run, done)
+        self._with_files(run, lambda: self._keep_files(run, done))
         if done.completed_epochs > run.completed_epochs:
             self.event(run, f"Run {run.run_id} finished epoch {done.completed_epochs} of {run.epochs}")
+
+    def _with_files(self, run: RunRecord, work: Callable[[], None]) -> None:
+        """Do something with a run's files; what the disk refuses is told, and costs neither run nor engine."""
+        try:
+            work()
+        except OSError as error:
+            self.event(run, f"Files of run {run.run_id} could not be kept in order: {error}", level="error")
 
     def _keep_files(self, run: RunRecord, done: LeaseDone) -> None:
         layout = self._layout(run)
@@ -195,7 +204,7 @@ class Ledger:
         if ended.reason is not None:
             columns |= {"error": ended.reason, "traceback": self._log_tail(run)}
         self.journal.update_run(run.id, **columns)
-        self._finish_files(self.journal.run_by_key(run.id))
+        self._with_files(run, lambda: self._finish_files(self.journal.run_by_key(run.id)))
         error = columns.get("error") or run.error
         detail = f": {error}" if ended.status == "failed" and error else ""
         self.event(

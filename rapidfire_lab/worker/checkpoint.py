@@ -37,7 +37,7 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
         # safetensors refuses views of one storage and strided tensors; both are written as copies.
         shared = storage in storages and tensor.numel()
         storages.add(storage)
-        unique[name] = tensor.clone() if shared else tensor.contiguous()
+        unique[name] = tensor.clone(memory_format=torch.contiguous_format) if shared else tensor.contiguous()
     write_atomically(path, lambda temporary: save_file(unique, temporary, {_ALIASES: json.dumps(aliases)}))
 
 

@@ -29,11 +29,12 @@ class MinibatchInput:
     the result is the same. The first minibatch that does draw is done again, and seeding stays on from there.
     """
 
-    def __init__(self, hooks: Hooks, partition: Partition, mode: Mode, seed: int) -> None:
+    def __init__(self, hooks: Hooks, partition: Partition, mode: Mode, seed: int, *, cuda: bool = False) -> None:
         self._hooks = hooks
         self._partition = partition
         self._mode = mode
         self._seed = seed
+        self._cuda = cuda
         self._draws = False
 
     def __len__(self) -> int:
@@ -41,11 +42,17 @@ class MinibatchInput:
 
     def minibatch(self, epoch: int, positions: Sequence[int]) -> Any:
         """Prepare the rows at ``positions`` for the 0-based ``epoch``; tensors are on the CPU."""
-        before = RngState.capture()
+        before = RngState.capture(cuda=self._cuda)
         if not self._draws:
-            minibatch = self._collate([self._row(position) for position in positions])
-            if before.cpu_unchanged():
-                return minibatch
+            try:
+                minibatch = self._collate([self._row(position) for position in positions])
+            except Exception:
+                # What random numbers led to may not happen with the row's own.
+                if before.unchanged():
+                    raise
+            else:
+                if before.unchanged():
+                    return minibatch
             self._draws = True
         try:
             return self._prepare_seeded(epoch, positions)

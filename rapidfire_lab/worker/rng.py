@@ -40,12 +40,13 @@ class RngState:
         np.random.set_state(self.numpy)
         random.setstate(self.python)
 
-    def cpu_unchanged(self) -> bool:
-        """Whether nobody has drawn from a CPU generator since the state was taken."""
-        now = RngState.capture()
+    def unchanged(self) -> bool:
+        """Whether nobody has drawn from a generator since its state was taken."""
+        now = RngState.capture(cuda=self.torch_cuda is not None)
         own, other = self.numpy["state"], now.numpy["state"]
         return (
             torch.equal(self.torch_cpu, now.torch_cpu)
+            and _same(self.torch_cuda, now.torch_cuda)
             and own["pos"] == other["pos"]
             and np.array_equal(own["key"], other["key"])
             and self.numpy["has_gauss"] == now.numpy["has_gauss"]
@@ -83,6 +84,10 @@ class RngState:
             },
             (plain["python_version"], tuple(plain["python_state"].tolist()), plain["python_gauss"]),
         )
+
+
+def _same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    return one is other or (one is not None and other is not None and torch.equal(one, other))
 
 
 def seed_everything(seed: int) -> None:

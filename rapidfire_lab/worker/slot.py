@@ -90,22 +90,24 @@ class Slot:
         layout = ExperimentLayout(Path(grant.experiment_path))
         layout.make_run(grant.run_id)
         with output_to(layout.log(grant.run_id)):
-            try:
-                return self._train(grant, layout)
-            except DiscardedError:
-                return LeaseDone(lease=grant.lease, outcome="discarded", step=grant.from_step, completed_epochs=0)
-            except torch.OutOfMemoryError as error:
-                if len(self._residency):
-                    return self._retry_alone(grant)
-                return self._failed(grant, layout, error)
-            except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its run alone
-                return self._failed(grant, layout, error)
+            done = self._attempt(grant, layout)
+            while done is None:
+                # Beside the resident runs there was too little memory: the device is given to this run alone.
+                self._residency.clear()
+                self._free_memory()
+                done = self._attempt(grant, layout)
+            return done
 
-    def _retry_alone(self, grant: Grant) -> LeaseDone:
-        """Give the device to this run alone after it ran out of memory beside the resident ones."""
-        self._residency.clear()
-        self._free_memory()
-        return self._work(grant)
+    def _attempt(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone | None:
+        """Train a lease; None when memory ran out while other runs were resident."""
+        try:
+            return self._train(grant, layout)
+        except DiscardedError:
+            return LeaseDone(lease=grant.lease, outcome="discarded", step=grant.from_step, completed_epochs=0)
+        except torch.OutOfMemoryError as error:
+            return None if len(self._residency) else self._failed(grant, layout, error)
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its run alone
+            return self._failed(grant, layout, error)
 
     def _free_memory(self) -> None:
         gc.collect()

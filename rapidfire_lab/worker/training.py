@@ -89,7 +89,7 @@ class TrainingRun:
         with own_rng(seed, cuda=self._cuda):
             self._hooks.initialize_run(self.plan.misc_path, "train")
         self._inputs = {
-            mode: MinibatchInput(self._hooks, partition, mode, seed)  # type: ignore[arg-type]
+            mode: MinibatchInput(self._hooks, partition, mode, seed, cuda=self._cuda)  # type: ignore[arg-type]
             for mode, partition in self.plan.partitions.items()
             if mode in ("train", "validation")
         }
