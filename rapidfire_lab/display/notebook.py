@@ -55,16 +55,18 @@ def render(snapshot: TableSnapshot) -> str:
     heads = ["Run", "Status", "Progress", "Epoch", "Left", "Config", *snapshot.metric_names, "Note"]
     head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
     body = "".join(_row(row, snapshot) for row in snapshot.rows)
+    notices = "".join(f"<div>Engine: {html.escape(notice)}</div>" for notice in snapshot.notices)
+    caption = f'<caption style="text-align:left">{html.escape(snapshot.summary())}</caption>'
     return (
-        f'<table aria-label="Runs"><caption style="text-align:left">{html.escape(snapshot.summary())}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        + "".join(f"<div>Engine: {html.escape(notice)}</div>" for notice in snapshot.notices)
+        f'<div style="overflow-x:auto"><table aria-label="Runs" style="white-space:nowrap">{caption}'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{notices}"
     )
 
 
 def _row(row: RunRow, snapshot: TableSnapshot) -> str:
     progress = (
-        f'<progress max="1" value="{row.progress:.3f}" aria-label="Progress of run {row.run_id}"></progress> '
+        f'<progress max="1" value="{row.progress:.3f}" style="width:6em" '
+        f'aria-label="Progress of run {row.run_id}"></progress> '
         f"{row.progress:.0%}"
     )
     texts = [
