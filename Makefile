@@ -33,7 +33,7 @@ demo: setup
 	$(BIN)/python examples/digits/demo.py
 
 lab: setup
-	$(BIN)/jupyter lab examples/digits/tutorial.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) examples/digits/tutorial.ipynb
 
 test: setup
 	$(MAKE) lint

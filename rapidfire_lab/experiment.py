@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 import warnings
+from collections.abc import Iterable
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs import expand
+from rapidfire_lab.configs.plain import plain
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
 from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, RunOperation, SubmitFit
@@ -18,7 +20,7 @@ from rapidfire_lab.journal import ACTIVE_STATUSES, JournalReader
 from rapidfire_lab.spec_source import SpecSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import pandas as pd
 
@@ -267,14 +269,14 @@ class Experiment:
         run_ids: int | Iterable[int],
         changes: dict[str, Any] | None = None,
     ) -> list[int]:
-        chosen = [run_ids] if isinstance(run_ids, int) else list(run_ids)
+        chosen = run_ids if isinstance(run_ids, Iterable) else [run_ids]
         answer = self._client.request(
             RunOperation(
                 request_id=new_request_id(),
                 experiment=self.name,
-                run_ids=chosen,
+                run_ids=[_run_id(run_id) for run_id in chosen],
                 operation=operation,
-                changes=_plain(changes or {}),
+                changes=plain(changes or {}, "changes"),
             )
         )
         result: list[int] = answer["run_ids"]
@@ -392,10 +394,9 @@ def _check_fit_arguments(data_handle: object, seed: object, num_chunks: object) 
         raise ConfigError(message)
 
 
-def _plain(changes: dict[str, Any]) -> dict[str, Any]:
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(changes, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        message = f"changes must hold numbers, strings, lists and dictionaries only ({error})."
-        raise ConfigError(message) from error
-    return plain
+def _run_id(value: object) -> int:
+    """A run id as users have it at hand: an int, or a number out of a DataFrame."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    message = f"A run id is a whole number, not {value!r}."
+    raise OperationError(message)

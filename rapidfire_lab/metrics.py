@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from rapidfire_lab.worker.hooks import Hooks
 
 
+RESERVED_METRICS = ("loss", "minibatch_loss", "train_loss", "val_loss", "learning_rate")
+"""Names of the engine's own metrics, which custom metrics cannot have; nor can they those of named metrics in use."""
+
+
 class NonFiniteLossError(RapidfireLabError):
     """The training loss became NaN or infinite."""
 
@@ -95,7 +99,14 @@ class EpochMetrics:
             self._hits[name] = (hits + more_hits, total + more)
 
     def add_custom(self, values: Mapping[str, Any]) -> dict[str, float]:
-        """Add one row of custom metrics; returns those that are plain numbers."""
+        """Add one row of custom metrics; returns those that are plain numbers.
+
+        Raises
+        ------
+        SpecError
+            When one has the name of a metric of the engine's own.
+        """
+        self._refuse_reserved("compute_metrics", values)
         row = {name: _plain_value(value) for name, value in values.items()}
         self._rows.append(row)
         return {name: float(value) for name, value in row.items() if isinstance(value, numbers.Real)}
@@ -119,7 +130,14 @@ class EpochMetrics:
         if not isinstance(aggregated, dict):
             message = f"aggregate_metrics must return a dictionary, not {type(aggregated).__name__}."
             raise SpecError(message)
+        self._refuse_reserved("aggregate_metrics", aggregated)
         return {str(name): _as_float(name, value) for name, value in aggregated.items()}
+
+    def _refuse_reserved(self, hook: str, values: Mapping[str, Any]) -> None:
+        taken = sorted({*RESERVED_METRICS, *self._named}.intersection(values))
+        if taken:
+            message = f"{hook} gives a metric the name {taken[0]!r}, which the engine uses itself; choose another."
+            raise SpecError(message)
 
     def to_plain(self) -> dict[str, Any]:
         return {

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 
 SPEC = SPECS / "digits_augmented.py"
 MIXED = [config("cnn", ADAMW, precision="bf16", dropout=0.2), config("mlp", SGD, precision="fp16", dropout=0.2)]
+AUGMENTED = [{**leaf, "user_knobs": {**leaf["user_knobs"], "augment": True}} for leaf in SIX_CONFIGS[:2]]
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def deterministic(monkeypatch):
 @pytest.mark.usefixtures("deterministic")
 @pytest.mark.parametrize("slots", [1, 2])
 def test_the_gpu_equals_the_plain_loop(slots, handle, tmp_path):
-    configs = SIX_CONFIGS + MIXED
+    configs = SIX_CONFIGS + MIXED + AUGMENTED
     with engine_home(tmp_path / "home", slots=slots, tracking=False, device="cuda"):
         experiment = Experiment(SPEC, "cuda")
         experiment.run_fit(handle, configs, seed=123, num_chunks=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from rapidfire_lab import ConfigError, OperationError
@@ -132,3 +133,23 @@ def test_cancel_current_stops_everything(experiment, points):
     start(experiment, points, *configs)
     experiment.cancel_current()
     assert {found.status for found in experiment.runs()} == {"stopped"}
+
+
+def test_a_run_given_twice_is_one_run(experiment, points):
+    start(experiment, points, paced_config(pause=0.05, epochs=30))
+    experiment.stop([1, 1])
+    wait_until(lambda: status(experiment, 1) == "stopped", "the stop")
+    experiment.resume([1, 1])
+    wait_until(lambda: status(experiment, 1) == "running", "run 1 to go on")
+
+
+def test_numbers_out_of_a_dataframe_are_run_ids_and_knobs(experiment, points):
+    experiment.run_fit(points, paced_config(epochs=1))
+    run_id = experiment.get_runs_info()["run_id"][0]
+    clone = experiment.clone(run_id, {"width": np.int64(12)})
+    experiment.wait()
+    experiment.delete(experiment.get_runs_info()["run_id"])
+    assert clone == 2
+    assert experiment.runs() == []
+    with pytest.raises(OperationError, match="A run id is a whole number, not 'one'"):
+        experiment.stop(["one"])

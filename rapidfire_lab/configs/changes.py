@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from rapidfire_lab.configs.leaf import SECTIONS, normalise
+from rapidfire_lab.configs.scalars import describe
 from rapidfire_lab.errors import ConfigError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+_KNOBS = ("train", "user_knobs")
 _REPLACED_BY_NAME = ("optimizer", "lr_scheduler")
 
 
@@ -38,10 +38,15 @@ def apply_changes(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
 def _in_sections(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     sections: dict[str, Any] = {}
     for key, value in changes.items():
-        if key in SECTIONS:
-            sections[key] = {**sections.get(key, {}), **value} if isinstance(value, dict) else value
+        if key in _KNOBS:
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{key!r} must be a dict of changed knobs, not {describe(value)}")
+            sections[key] = {**sections.get(key, {}), **value}
             continue
-        home = next((name for name in ("train", "user_knobs") if key in parent[name]), None)
+        if key in SECTIONS:
+            sections[key] = value
+            continue
+        home = next((name for name in _KNOBS if key in parent[name]), None)
         if home is None:
             known = sorted((*parent["train"], *parent["user_knobs"]))
             message = (
@@ -57,7 +62,11 @@ def _merge_section(section: dict[str, Any], changes: dict[str, Any]) -> dict[str
     merged = {**section, **changes}
     for key in _REPLACED_BY_NAME:
         old, new = section.get(key), changes.get(key)
-        if isinstance(old, dict) and isinstance(new, dict) and new.get("name", old["name"]) == old["name"]:
-            arguments = {**old.get("args", {}), **new.get("args", {})}
+        if isinstance(new, str):
+            new = {"name": new}
+        if isinstance(old, dict) and isinstance(new, Mapping) and new.get("name", old["name"]) == old["name"]:
+            arguments = new.get("args", {})
+            if isinstance(arguments, Mapping):
+                arguments = {**old["args"], **arguments}
             merged[key] = {**old, **new, "args": arguments}
     return merged

@@ -58,8 +58,8 @@ class TerminalView:
 
     def follow(self) -> None:
         """Show the present state and leave the rest of the script to run; the last state is shown by ``close``."""
-        self.update()
         if self._live is not None:
+            self.update()
             self._live.stop()
         else:
             self._console.print(render(self._table.snapshot()))

@@ -270,7 +270,8 @@ class Controller:
         report = self._progress.pop(message.lease, None)
         if report:
             message.points = report.points + message.points
-        with self._journal.transaction():
+        # Durable: older checkpoints are dropped on the strength of it.
+        with self._journal.transaction(durable=True):
             self._ledger.lease_done(message)
         self._tell_slots()
 

@@ -97,6 +97,7 @@ class ExperimentLayout:
         except OSError:  # a file system without hard links
             shutil.copyfile(weights, temporary)
         temporary.replace(final)
+        temporary.unlink(missing_ok=True)  # renaming one link of a file to another link of it does nothing
         self.write_metadata(final, metadata)
 
     @staticmethod
@@ -105,13 +106,15 @@ class ExperimentLayout:
         write_private(weights.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(metadata)))
 
     def drop_old_checkpoints(self, run_id: int, *, keep_to: int) -> None:
-        """Drop checkpoints but the last two up to ``keep_to``: the newest may not have reached the disk's platter."""
+        """Drop checkpoints but the last two up to ``keep_to``: the committed one, and one to fall back on."""
         folder = self._state_folder(run_id)
         names = sorted(path.name for path in folder.glob("step-*.safetensors"))
         committed = [name for name in names if name <= self.weights(run_id, keep_to).name]
         for name in committed[:-_KEPT_CHECKPOINTS]:
             for suffix in (".safetensors", ".state.pt"):
                 (folder / name.replace(".safetensors", suffix)).unlink(missing_ok=True)
+        for half_written in folder.glob(".step-*.tmp"):  # by a slot that was killed
+            half_written.unlink(missing_ok=True)
 
     def drop_run(self, run_id: int) -> None:
         """Free a deleted run's disk; its log stays."""

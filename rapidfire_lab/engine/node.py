@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ class Node:
             "parent": os.getpid(),
             "device": "cuda" if self._devices else "cpu",
             "threads": self._threads,
-            "slots": self._slots,
+            "sharing": math.ceil(self._slots / max(1, len(self._devices))),
             "memory-fraction": self._settings.memory_fraction,
         }
         environment = {

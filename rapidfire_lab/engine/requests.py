@@ -77,7 +77,15 @@ def _reattach(request: CreateExperiment, live: ExperimentRecord) -> dict[str, An
             "use the same value, or end() it first."
         )
         raise OperationError(message)
-    return {"name": live.name, "path": live.path, "created": False, "warnings": []}
+    warnings = [
+        f"Experiment {live.name!r} is live and keeps its {name} {kept}."
+        for name, kept, asked in (
+            ("tracking_uri", live.tracking_uri, request.tracking_uri),
+            ("experiments_path", str(Path(live.path).parent), request.experiments_path),
+        )
+        if asked is not None and asked != kept
+    ]
+    return {"name": live.name, "path": live.path, "created": False, "warnings": warnings}
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -127,7 +135,7 @@ def end_experiment(request: EndExperiment, ledger: Ledger) -> dict[str, Any]:
 def end_live(ledger: Ledger, experiment: ExperimentRecord, why: str) -> None:
     for run in ledger.journal.runs(experiment.id):
         if run.status in ACTIVE_STATUSES:
-            ledger.feed(StopAsked(run.id))
+            _steer("stop", ledger, run)
     ledger.journal.end_experiment(experiment.id)
     ledger.journal.add_event(f"Experiment {experiment.name} ended {why}", experiment_id=experiment.id)
 
@@ -195,7 +203,7 @@ def _add_run(ledger: Ledger, fit: FitRecord, leaf: dict[str, Any], *, source: st
 def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
     """Carry an operation out on all the runs, or, where it is not legal for one, on none."""
     experiment = _experiment(ledger, request.experiment)
-    runs = [_run(ledger, experiment, run_id) for run_id in request.run_ids]
+    runs = [_run(ledger, experiment, run_id) for run_id in dict.fromkeys(request.run_ids)]
     for run in runs:
         _check_legal(request.operation, run)
     if request.operation == "clone":

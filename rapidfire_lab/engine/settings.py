@@ -28,7 +28,7 @@ class EngineSettings(HasTraits):
     stop_grace_seconds = Float(
         30.0, min=0.0, help="A slot is killed when its minibatch goes on for so long after a stop or delete."
     )
-    memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of free memory for resident run states.")
+    memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of the free memory in which run states stay.")
     tracking = Bool(default_value=True, help="Send runs to MLflow.")
 
     @classmethod

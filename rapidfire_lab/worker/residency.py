@@ -19,7 +19,10 @@ class _Resident:
 
 
 class Residency:
-    """An LRU of run states under a budget in bytes. What is evicted is on disk: every lease ends with a checkpoint."""
+    """An LRU of run states under a budget in bytes. What is evicted is on disk: every lease ends with a checkpoint.
+
+    The last run stays also when it is larger than the budget, unless the budget is 0.
+    """
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
@@ -31,8 +34,10 @@ class Residency:
         return resident.training if resident and resident.lease == base_lease else None
 
     def put(self, run: int, lease: int, training: TrainingRun) -> None:
+        self._residents.pop(run, None)
         self._residents[run] = _Resident(training, lease, training.size())
-        while len(self._residents) > 1 and sum(r.size for r in self._residents.values()) > self._budget:
+        least = 1 if self._budget else 0
+        while len(self._residents) > least and sum(r.size for r in self._residents.values()) > self._budget:
             self._residents.popitem(last=False)
 
     def clear(self) -> None:

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import torch
 import zmq
 
@@ -231,10 +232,9 @@ class Slot:
 
 
 def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:
+    """Bytes for resident runs: a share of what is free now, divided among the slots that share it."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[1] * fraction)
-    import psutil
-
+        return int(torch.cuda.mem_get_info(device)[0] * fraction / slots)
     return int(psutil.virtual_memory().available * fraction / slots)
 
 
@@ -253,7 +253,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--sharing", type=int, required=True, help="slots on the same device")
     parser.add_argument("--memory-fraction", type=float, required=True)
     arguments = parser.parse_args()
     die_with_parent(arguments.parent)
@@ -262,7 +262,7 @@ def main() -> None:
     device = torch.device(arguments.device)
     if device.type == "cuda":
         _make_deterministic()
-    budget = _memory_budget(device, arguments.memory_fraction, arguments.slots)
+    budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing)
     Slot(arguments.index, arguments.address, device, budget).serve()
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: one command each, one line of JSON each. See README.md."""

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rapidfire_lab.configs import List, normalise
+from rapidfire_lab.configs.changes import apply_changes
+from rapidfire_lab.errors import ConfigError
+
+from .sample_configs import lr, nested, train_sections, user_knobs
+
+SGD = {"name": "SGD", "args": {"lr": 0.1, "momentum": 0.9}}
+STEP = {"name": "StepLR", "args": {"step_size": 2, "gamma": 0.5}, "interval": "step"}
+PARENT = normalise(
+    {
+        **nested({"width": 16, "model": "cnn", "deep": {"a": 1, "b": 2}}, optimizer=SGD, lr_scheduler=STEP),
+        "named_metrics": ["top1_accuracy"],
+    },
+)
+leaves = st.builds(
+    lambda section, knobs: normalise({"train": section, "user_knobs": knobs}), train_sections, user_knobs
+)
+
+
+def changed(changes: dict[str, Any], parent: dict[str, Any] = PARENT) -> dict[str, Any]:
+    """What the changes made of the parent, by dotted path of two levels."""
+    before = copy.deepcopy(parent)
+    leaf = apply_changes(parent, changes)
+    assert parent == before
+    assert normalise(leaf) == leaf
+    found = {}
+    for section, value in leaf.items():
+        if isinstance(value, dict):
+            pairs = {f"{section}.{key}": item for key, item in value.items()}
+        else:
+            pairs = {section: value}
+        old = parent[section]
+        found |= {
+            path: item
+            for path, item in pairs.items()
+            if item != (old.get(path.partition(".")[2], ...) if isinstance(old, dict) else old)
+        }
+    return found
+
+
+# Where changes may stand
+
+
+@pytest.mark.parametrize("changes", [{"batch_size": 64}, {"train": {"batch_size": 64}}])
+def test_a_training_knob_is_named_flat_or_in_its_section(changes: dict[str, Any]) -> None:
+    assert changed(changes) == {"train.batch_size": 64}
+
+
+@pytest.mark.parametrize("changes", [{"width": 32}, {"user_knobs": {"width": 32}}])
+def test_a_user_knob_is_named_flat_or_in_its_section(changes: dict[str, Any]) -> None:
+    assert changed(changes) == {"user_knobs.width": 32}
+
+
+def test_flat_knobs_and_sections_mix_in_any_order() -> None:
+    expected = {"train.batch_size": 64, "train.epochs": 9, "user_knobs.width": 32, "user_knobs.model": "mlp"}
+    changes = {"batch_size": 64, "train": {"epochs": 9}, "user_knobs": {"width": 32}, "model": "mlp"}
+    assert changed(changes) == expected
+    assert changed(dict(reversed(changes.items()))) == expected
+
+
+def test_a_new_user_knob_stands_in_its_section() -> None:
+    assert changed({"user_knobs": {"dropout": 0.5}}) == {"user_knobs.dropout": 0.5}
+
+
+def test_a_default_that_the_parent_never_wrote_can_be_changed() -> None:
+    assert changed({"gradient_clip_norm": 1.0, "precision": "bf16"}) == {
+        "train.gradient_clip_norm": 1.0,
+        "train.precision": "bf16",
+    }
+
+
+def test_lists_and_dicts_are_replaced_as_a_whole() -> None:
+    assert changed({"named_metrics": ["top5-accuracy"]}) == {"named_metrics": ["top5_accuracy"]}
+    assert changed({"deep": {"c": 3}}) == {"user_knobs.deep": {"c": 3}}
+
+
+def test_no_changes_leave_the_parent_as_it_is() -> None:
+    assert changed({}) == changed({"train": {}, "user_knobs": {}}) == changed({"width": 16}) == {}
+
+
+# Optimizers and schedulers
+
+
+def test_arguments_of_the_same_optimizer_are_changed_one_by_one() -> None:
+    expected = {"train.optimizer": {"name": "SGD", "args": {"lr": 0.2, "momentum": 0.9}}}
+    assert changed({"optimizer": {"args": {"lr": 0.2}}}) == expected
+    assert changed({"optimizer": lr(0.2)}) == expected
+    assert changed({"train": {"optimizer": lr(0.2)}}) == expected
+    assert changed({"optimizer": {"args": {"nesterov": True}}})["train.optimizer"]["args"] == {
+        "lr": 0.1,
+        "momentum": 0.9,
+        "nesterov": True,
+    }
+
+
+def test_another_optimizer_brings_its_own_arguments() -> None:
+    assert changed({"optimizer": lr(0.01, "AdamW")}) == {"train.optimizer": lr(0.01, "AdamW")}
+    assert changed({"optimizer": {"name": "AdamW"}}) == {"train.optimizer": {"name": "AdamW", "args": {}}}
+    assert changed({"optimizer": "AdamW"}) == {"train.optimizer": {"name": "AdamW", "args": {}}}
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", {"name": "SGD"}, {"name": "SGD", "args": {}}])
+def test_the_same_optimizer_without_arguments_changes_nothing(optimizer: Any) -> None:
+    assert changed({"optimizer": optimizer}) == {}
+
+
+def test_a_scheduler_is_changed_replaced_added_and_taken_out() -> None:
+    args = {"step_size": 2, "gamma": 0.9}
+    assert changed({"lr_scheduler": {"args": {"gamma": 0.9}}}) == {"train.lr_scheduler": {**STEP, "args": args}}
+    assert changed({"lr_scheduler": {"interval": "epoch"}}) == {"train.lr_scheduler": {**STEP, "interval": "epoch"}}
+    other = {"name": "ExponentialLR", "args": {"gamma": 0.9}}
+    assert changed({"lr_scheduler": other}) == {"train.lr_scheduler": {**other, "interval": "epoch"}}
+    assert changed({"lr_scheduler": None}) == {"train.lr_scheduler": None}
+    without = normalise(nested(optimizer=SGD))
+    assert changed({"lr_scheduler": STEP}, without) == {"train.lr_scheduler": STEP}
+
+
+# What is refused
+
+
+def refusal(changes: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        apply_changes(PARENT, changes)
+    return str(caught.value)
+
+
+def test_a_knob_that_the_run_does_not_have_is_refused_beside_those_it_has() -> None:
+    message = refusal({"widht": 32})
+    assert "no knob 'widht'" in message
+    assert "batch_size, deep, epochs" in message
+    assert 'Put a new one under "user_knobs"' in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"batch_size": 0}, "train.batch_size"),
+        ({"train": {"batch_sise": 4}}, "train.batch_sise"),
+        ({"train": 5}, "train"),
+        ({"train": None}, "train"),
+        ({"train": 5, "batch_size": 4}, "train"),
+        ({"batch_size": 4, "train": 5}, "train"),
+        ({"user_knobs": [1], "width": 4}, "user_knobs"),
+        ({"user_knobs": {"batch_size": 4}}, "user_knobs.batch_size"),
+        ({"optimizer": {"args": 5}}, "train.optimizer.args"),
+        ({"optimizer": {"args": None}}, "train.optimizer.args"),
+        ({"optimizer": {"lr": 0.1}}, "train.optimizer.lr"),
+        ({"optimizer": None}, "train.optimizer"),
+        ({"optimizer": 5}, "train.optimizer"),
+        ({"optimizer": {"name": 5}}, "train.optimizer.name"),
+        ({"lr_scheduler": {"interval": "week"}}, "train.lr_scheduler.interval"),
+        ({"named_metrics": {"top1_accuracy": 1}}, "named_metrics"),
+        ({"named_metrics": ["accuracy"]}, "named_metrics"),
+        ({"width": float("nan")}, "user_knobs.width"),
+        ({"width": object()}, "user_knobs.width"),
+        ({"width": List([1, 2])}, "user_knobs.width"),
+    ],
+)
+def test_what_makes_no_valid_config_is_refused_by_path(changes: Any, path: str) -> None:
+    assert f"'{path}" in refusal(changes)
+
+
+def test_arguments_for_a_scheduler_that_is_not_there_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"train\.lr_scheduler\.name"):
+        apply_changes(normalise(nested()), {"lr_scheduler": {"args": {"gamma": 0.1}}})
+
+
+# Any
+
+
+@given(leaves, leaves)
+def test_the_whole_of_another_leaf_gives_that_leaf(parent: dict[str, Any], other: dict[str, Any]) -> None:
+    leaf = apply_changes(parent, other)
+    assert leaf["user_knobs"] == {**parent["user_knobs"], **other["user_knobs"]}
+    if parent["train"]["optimizer"]["name"] != other["train"]["optimizer"]["name"]:
+        assert leaf["train"] == other["train"]
+
+
+@given(leaves)
+def test_the_leaf_itself_changes_nothing(leaf: dict[str, Any]) -> None:
+    assert apply_changes(leaf, leaf) == apply_changes(leaf, {}) == leaf
+    assert apply_changes(leaf, {**leaf["train"], **leaf["user_knobs"]}) == leaf
+
+
+@given(leaves, st.data())
+def test_the_result_shares_nothing_with_what_it_was_made_of(leaf: dict[str, Any], data: st.DataObject) -> None:
+    changes = {"user_knobs": {"new": {"deep": [1]}}}
+    before = copy.deepcopy(leaf)
+    result = apply_changes(leaf, changes)
+    result["user_knobs"]["new"]["deep"].append(2)
+    result["train"]["optimizer"]["args"]["lr"] = -1
+    assert changes == {"user_knobs": {"new": {"deep": [1]}}}
+    assert leaf == before

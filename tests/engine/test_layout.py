@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import stat
+
+import pytest
+
+from rapidfire_lab.engine.layout import ExperimentLayout, SpecInfo
+
+
+@pytest.fixture
+def layout(tmp_path):
+    made = ExperimentLayout(tmp_path / "digits")
+    made.make_run(1)
+    return made
+
+
+def commit(layout, *steps, run=1):
+    for step in steps:
+        layout.weights(run, step).write_bytes(b"weights %d" % step)
+        layout.state(run, step).write_bytes(b"state %d" % step)
+
+
+def kept(layout, run=1):
+    """Steps whose checkpoints are there, in both files."""
+    files = {path.name for path in (layout.run(run) / "state").iterdir()}
+    steps = [step for step in range(2_000) if layout.weights(run, step).name in files]
+    assert files == {path(run, step).name for step in steps for path in (layout.weights, layout.state)}
+    return steps
+
+
+def final(layout, run=1):
+    folder = layout.checkpoints(run)
+    assert sorted(path.name for path in folder.iterdir()) in ([], ["final.json", "final.safetensors"])
+    return layout.final_weights(run).read_bytes() if layout.final_weights(run).exists() else None
+
+
+# Places
+
+
+def test_everything_of_a_run_lies_in_its_folder(layout):
+    root = layout.root / "runs" / "7"
+    assert layout.run(7) == root
+    assert layout.log(7) == root / "run.log"
+    assert layout.weights(7, 30) == root / "state" / "step-000000030.safetensors"
+    assert layout.state(7, 30) == root / "state" / "step-000000030.state.pt"
+    assert layout.final_weights(7) == root / "checkpoints" / "final.safetensors"
+    assert layout.epoch_weights(7, 12) == root / "checkpoints" / "epoch-12.safetensors"
+
+
+def test_folders_of_a_run_are_made_once_and_for_the_owner_alone(layout):
+    layout.make_run(1)
+    for folder in (layout.run(1) / "state", layout.checkpoints(1)):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_the_spec_is_kept_with_its_modules(layout):
+    info = SpecInfo(main="spec.py", hash="abc", original="/home/me/work/spec.py")
+    layout.write_spec({"spec.py": "import nets", "nets/__init__.py": "x = 'ü'"}, info)
+    assert (layout.spec / "spec.py").read_text(encoding="utf-8") == "import nets"
+    assert (layout.spec / "nets" / "__init__.py").read_text(encoding="utf-8") == "x = 'ü'"
+    assert layout.spec_info() == info
+    assert str(layout.spec_folder_of_user()) == "/home/me/work"
+    assert stat.S_IMODE((layout.spec / "spec.py").stat().st_mode) == 0o600
+
+
+# Checkpoints to go on from
+
+
+def test_the_last_two_checkpoints_are_kept(layout):
+    for number, step in enumerate((5, 10, 90, 100, 1_000)):
+        commit(layout, step)
+        layout.drop_old_checkpoints(1, keep_to=step)
+        assert kept(layout) == [5, 10, 90, 100, 1_000][max(0, number - 1) : number + 1]
+
+
+def test_a_checkpoint_that_was_never_committed_does_not_count(layout):
+    commit(layout, 10, 20, 30, 40)
+    layout.drop_old_checkpoints(1, keep_to=30)
+    assert kept(layout) == [20, 30, 40]
+
+
+def test_the_committed_checkpoint_is_never_dropped(layout):
+    commit(layout, 10)
+    for _ in range(2):
+        layout.drop_old_checkpoints(1, keep_to=10)
+        assert kept(layout) == [10]
+    layout.drop_old_checkpoints(1, keep_to=0)
+    assert kept(layout) == [10]
+
+
+def test_other_runs_keep_theirs(layout):
+    layout.make_run(2)
+    commit(layout, 1, 2, 3)
+    commit(layout, 1, 2, 3, run=2)
+    layout.drop_old_checkpoints(1, keep_to=3)
+    assert (kept(layout), kept(layout, run=2)) == ([2, 3], [1, 2, 3])
+
+
+def test_what_a_killed_slot_had_half_written_goes_too(layout):
+    commit(layout, 10)
+    (layout.run(1) / "state" / ".step-000000007.safetensors.tmp").write_bytes(b"half")
+    layout.drop_old_checkpoints(1, keep_to=10)
+    assert kept(layout) == [10]
+
+
+def test_a_half_dropped_checkpoint_does_not_matter(layout):
+    commit(layout, 1, 2, 3)
+    layout.state(1, 1).unlink()
+    layout.drop_old_checkpoints(1, keep_to=3)
+    assert kept(layout) == [2, 3]
+
+
+# The final one
+
+
+@pytest.fixture(params=["links", "copies"])
+def _linking(request, monkeypatch):
+    if request.param == "copies":
+
+        def refuse(*_):
+            raise OSError("no hard links here")
+
+        monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("_linking")
+def test_the_final_checkpoint_is_that_of_the_step(layout):
+    commit(layout, 10, 20)
+    layout.keep_final(1, 10, {"step": 10, "loss": math.nan})
+    assert final(layout) == b"weights 10"
+    assert json.loads((layout.checkpoints(1) / "final.json").read_text()) == {"step": 10, "loss": None}
+    layout.keep_final(1, 20, {"step": 20})
+    assert final(layout) == b"weights 20"
+    assert json.loads((layout.checkpoints(1) / "final.json").read_text()) == {"step": 20}
+    assert kept(layout) == [10, 20]
+
+
+@pytest.mark.usefixtures("_linking")
+def test_the_final_checkpoint_outlives_those_to_go_on_from(layout):
+    commit(layout, 10)
+    layout.keep_final(1, 10, {})
+    commit(layout, 20, 30)
+    layout.drop_old_checkpoints(1, keep_to=30)
+    assert final(layout) == b"weights 10"
+
+
+@pytest.mark.usefixtures("_linking")
+def test_the_final_checkpoint_may_be_kept_again(layout):
+    """As when a run is stopped, resumed and stopped before it made a step."""
+    commit(layout, 10)
+    for number in range(3):
+        layout.keep_final(1, 10, {"time": number})
+        assert final(layout) == b"weights 10"
+    (layout.checkpoints(1) / ".final.safetensors.tmp").write_bytes(b"left by a crash")
+    layout.keep_final(1, 10, {})
+    assert final(layout) == b"weights 10"
+
+
+def test_a_run_that_never_committed_has_no_final_checkpoint(layout):
+    layout.keep_final(1, 0, {})
+    assert final(layout) is None
+
+
+def test_the_old_final_checkpoint_is_there_until_the_new_one_is(layout, monkeypatch):
+    commit(layout, 10, 20)
+    layout.keep_final(1, 10, {})
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    with pytest.raises(OSError, match="disk full"):
+        layout.keep_final(1, 20, {})
+    assert final(layout) == b"weights 10"
+
+
+def test_metadata_lie_beside_the_weights(layout):
+    layout.write_metadata(layout.epoch_weights(1, 3), {"epoch": 3, "config": {"lr": 0.1}})
+    assert json.loads((layout.checkpoints(1) / "epoch-3.json").read_text()) == {"epoch": 3, "config": {"lr": 0.1}}
+
+
+# Deleting
+
+
+def test_a_deleted_run_keeps_its_log_alone(layout):
+    commit(layout, 10)
+    layout.keep_final(1, 10, {})
+    layout.log(1).write_text("what user code printed")
+    layout.drop_run(1)
+    assert [path.name for path in layout.run(1).iterdir()] == ["run.log"]
+    layout.drop_run(1)
+
+
+def test_a_run_that_never_started_can_be_deleted(layout):
+    layout.drop_run(99)
+    assert not layout.run(99).exists()
