@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rapidfire_lab.configs import Config, normalise
 from rapidfire_lab.errors import SpecError
-from rapidfire_lab.metrics import EpochMetrics, correct_predictions
+from rapidfire_lab.metrics import RESERVED_METRICS, EpochMetrics, correct_predictions
 from rapidfire_lab.worker.checkpoint import load_state, save_state
 from rapidfire_lab.worker.hooks import Hooks
 
@@ -195,6 +195,17 @@ def test_numbers_are_summed_where_nothing_else_is_asked_for():
     rows = [{"hits": 3, "loss_sum": 0.25, "text": "a"}, {"hits": torch.tensor(4), "loss_sum": 0.5, "text": "b"}]
     assert results(custom(*rows)) == {"hits": 7.0, "loss_sum": 0.75}
     assert results(custom({"seen": 1}, {"other": 2.0}, {})) == {"seen": 1.0, "other": 2.0}
+
+
+@pytest.mark.parametrize("name", [*RESERVED_METRICS, "top1_accuracy"])
+def test_names_of_the_engines_own_metrics_are_refused(name):
+    metrics = EpochMetrics(["top1_accuracy"])
+    with pytest.raises(SpecError, match=f"compute_metrics gives a metric the name '{name}'"):
+        metrics.add_custom({"x": 1, name: 2})
+    spec = type("Spec", (), {"aggregate_metrics": lambda self, metrics: {name: 1.0}})
+    metrics.add_custom({"x": 1, "top5_accuracy": 0})
+    with pytest.raises(SpecError, match=f"aggregate_metrics gives a metric the name '{name}'"):
+        results(metrics, spec)
 
 
 def test_aggregate_metrics_gets_a_table_of_minibatches():

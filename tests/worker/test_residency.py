@@ -76,6 +76,13 @@ def test_the_last_run_stays_however_large_it_is(residency):
     assert residency.take(2, base_lease=2) is not None
 
 
+def test_without_a_budget_nothing_stays():
+    residency = Residency(budget=0)
+    residency.put(1, lease=1, training=Training())
+    assert len(residency) == 0
+    assert residency.take(1, base_lease=1) is None
+
+
 def test_a_run_is_as_large_as_it_was_when_it_was_put(residency):
     training = Training()
     residency.put(1, lease=1, training=training)
@@ -91,7 +98,7 @@ def test_clearing_forgets_all(residency):
     assert residency.take(1, base_lease=1) is None
 
 
-@given(st.integers(0, 50), st.lists(st.tuples(st.integers(1, 5), st.integers(0, 30)), max_size=20))
+@given(st.integers(1, 50), st.lists(st.tuples(st.integers(1, 5), st.integers(0, 30)), max_size=20))
 def test_what_is_kept_fits_the_budget_or_is_one_run(budget, puts):
     residency = Residency(budget)
     for lease, (run, size) in enumerate(puts, start=1):
