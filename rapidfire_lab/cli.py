@@ -278,7 +278,8 @@ def _mlflow(chosen: argparse.Namespace) -> int:
         "--port",
         str(chosen.port),
     ]
-    print(f"MLflow on http://{chosen.host}:{chosen.port} (Ctrl-C ends it)", flush=True)
+    print(f"MLflow on http://{chosen.host}:{chosen.port} (Ctrl-C ends it)")
+    print("MLflow asks for no password: whoever can reach this address can read and change the runs.", flush=True)
     return subprocess.run(command, check=False).returncode
 
 

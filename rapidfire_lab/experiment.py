@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from rapidfire_lab.journal import ExperimentRecord, RunRecord
 
 _LOOK_SECONDS = 0.1
+_LOOK_SHARE = 20
 _TRACKING_SECONDS = 30.0
+_MOST_RUNS = 1 << 62
 
 
 class Experiment:
@@ -174,14 +176,15 @@ class Experiment:
     def _wait_for(self, run_ids: list[int] | None, view: RunView | None, timeout: float | None = None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            while self._active(run_ids):
+            while self._active(run_ids) and self._engine_goes_on():
+                looked = time.monotonic()
                 if view is not None:
                     view.update()
-                if deadline is not None and time.monotonic() > deadline:
+                if deadline is not None and looked > deadline:
                     message = f"Runs {self._active(run_ids)} are still training after {timeout} s."
                     raise TimeoutError(message)
-                self._keep_engine_alive()
-                time.sleep(_LOOK_SECONDS)
+                # A large table takes its time: looking must not take the cores from training.
+                time.sleep(max(_LOOK_SECONDS, _LOOK_SHARE * (time.monotonic() - looked)))
         except KeyboardInterrupt:
             print(
                 f"\nDetached: the runs of {self.name} train on. wait() or show() watches them again, "
@@ -191,10 +194,16 @@ class Experiment:
             if view is not None:
                 view.close()
 
-    def _keep_engine_alive(self) -> None:
-        """Start the engine anew where it died as a whole while runs are active."""
-        if not self._client.is_alive():
-            self._client.start()
+    def _engine_goes_on(self) -> bool:
+        """Start the engine anew where it died while runs are active; False where somebody stopped it."""
+        if self._client.is_alive():
+            return True
+        if self._client.home.stopped.exists():
+            print("Detached: the engine was stopped. The runs go on when it starts again, e.g. by wait().")
+            self._client.home.stopped.unlink(missing_ok=True)
+            return False
+        self._client.start()
+        return True
 
     def _active(self, run_ids: list[int] | None) -> list[int]:
         active = self._reader().active_run_ids(self._record().id)
@@ -397,6 +406,8 @@ def _check_fit_arguments(data_handle: object, seed: object, num_chunks: object) 
 def _run_id(value: object) -> int:
     """A run id as users have it at hand: an int, or a number out of a DataFrame."""
     if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
+        number = int(value)
+        if 0 < number < _MOST_RUNS:
+            return number
     message = f"A run id is a whole number, not {value!r}."
     raise OperationError(message)

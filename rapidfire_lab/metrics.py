@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.worker.hooks import Hooks
 
 
-RESERVED_METRICS = ("loss", "minibatch_loss", "train_loss", "val_loss", "learning_rate")
+RESERVED_METRICS = ("loss", "minibatch_loss", "train_loss", "val_loss", "learning_rate", "run_id", "epoch", "step")
 """Names of the engine's own metrics, which custom metrics cannot have; nor can they those of named metrics in use."""
 
 
@@ -107,7 +107,7 @@ class EpochMetrics:
             When one has the name of a metric of the engine's own.
         """
         self._refuse_reserved("compute_metrics", values)
-        row = {name: _plain_value(value) for name, value in values.items()}
+        row = {str(name): _plain_value(value) for name, value in values.items()}
         self._rows.append(row)
         return {name: float(value) for name, value in row.items() if isinstance(value, numbers.Real)}
 

@@ -53,6 +53,8 @@ def engine_processes(home: EngineHome) -> list[psutil.Process]:
 def engine_home(root: Path, **settings: object) -> Iterator[EngineHome]:
     """A home of its own; its engine is stopped in the end, and must leave no process behind."""
     before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("RAPIDFIRE_LAB_")]:
+        del os.environ[name]
     os.environ["RAPIDFIRE_LAB_HOME"] = str(root)
     os.environ.update({f"RAPIDFIRE_LAB_{name.upper()}": str(value) for name, value in settings.items()})
     home = EngineHome.default()

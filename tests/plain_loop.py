@@ -98,19 +98,22 @@ def train(
 ) -> dict[str, Any]:
     """Train one config; returns ``weights``, ``rows`` (metrics per epoch) and ``losses`` (per minibatch)."""
     torch.set_num_threads(1)
+    saved = states()
+    seed_all(0)
     sys.path.insert(0, str(spec_path.parent))
     try:
         spec_class = importlib.import_module(spec_path.stem).MLSpec
     finally:
         sys.path.pop(0)
+        restore(saved)
     knobs, options = leaf["user_knobs"], leaf["train"]
     cfg = MappingProxyType({**leaf, **knobs, **options})
+    saved = states()
+    seed_all(seed)
     spec = spec_class()
     if hasattr(spec, "initialize_run"):
-        saved = states()
-        seed_all(seed)
         spec.initialize_run(None, cfg, "train")
-        restore(saved)
+    restore(saved)
     seed_all(seed)
     model = spec.create_model(cfg).to(device)
     scaler = torch.amp.GradScaler(device, enabled=options.get("precision") == "fp16")

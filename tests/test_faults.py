@@ -53,7 +53,7 @@ def test_a_killed_process_changes_nothing(role, undisturbed, points, tmp_path):
         experiment.end()
 
 
-def test_stopping_the_engine_commits_and_the_next_one_goes_on(undisturbed, points, tmp_path):
+def test_stopping_the_engine_commits_and_the_next_one_goes_on(undisturbed, points, tmp_path, capsys):
     with engine_home(tmp_path / "home", slots=2, tracking=False, device="cpu"):
         experiment = Experiment(SPEC, "stopped-engine")
         experiment.run_fit(points, CONFIGS, wait=False)
@@ -61,6 +61,9 @@ def test_stopping_the_engine_commits_and_the_next_one_goes_on(undisturbed, point
         assert EngineClient().stop()
         committed = sum(run.step for run in experiment.runs())
         assert committed >= 20
+        experiment.wait(timeout=180)
+        assert not EngineClient().is_alive()
+        assert "Detached: the engine was stopped" in capsys.readouterr().out
         experiment.wait(timeout=180)
         assert fingerprint(experiment) == undisturbed
         experiment.end()

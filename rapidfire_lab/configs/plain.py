@@ -11,6 +11,8 @@ from rapidfire_lab.configs.knobs import Knob, Range
 from rapidfire_lab.configs.scalars import describe, from_numpy
 from rapidfire_lab.errors import ConfigError
 
+_LIMIT = 1 << 63
+
 
 def plain(value: object, path: str) -> Any:
     """Copy a value into dicts, lists and Python scalars, or say why JSON cannot hold it.
@@ -51,13 +53,27 @@ def _scalar(value: object, path: str) -> str | float | bool | None:
         return value
     # Subclasses (enums, numpy strings) shrink to the plain type that JSON would give back.
     if isinstance(value, str):
-        return str.__str__(value)
+        return _text(str.__str__(value), path)
     if isinstance(value, int):
-        return int(value)
+        return _whole(int(value), path)
     if isinstance(value, float):
         return _finite(value, path)
     refuse_knob(value, path)
     raise _not_json(value, path)
+
+
+def _text(value: str, path: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{path!r} is no text that UTF-8 can hold ({error.reason})") from error
+    return value
+
+
+def _whole(value: int, path: str) -> int:
+    if -_LIMIT <= value < _LIMIT:
+        return value
+    raise ConfigError(f"{path!r} is {value}: whole numbers have 64 bits, write a smaller one or a float")
 
 
 def _finite(value: float, path: str) -> float:

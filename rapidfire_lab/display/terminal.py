@@ -87,12 +87,12 @@ def render(snapshot: TableSnapshot) -> Group:
 
 
 def _table(snapshot: TableSnapshot) -> Table:
-    table = Table(title=snapshot.summary(), title_justify="left", expand=False)
+    table = Table(title=Text(snapshot.summary()), title_justify="left", expand=False)
     for head in ("Run", "Status", "Progress", "", "Epoch", "Left"):
         table.add_column(head, no_wrap=True)
     table.add_column("Config", overflow="fold", max_width=48)
     for head in snapshot.metric_names:
-        table.add_column(head, justify="right")
+        table.add_column(Text(head), justify="right")
     table.add_column("Note")
     for row in snapshot.rows:
         table.add_row(*_cells(row, snapshot), style=_STYLES.get(row.status, ""))
@@ -107,7 +107,7 @@ def _cells(row: RunRow, snapshot: TableSnapshot) -> list[RenderableType]:
         f"{row.progress:4.0%}",
         row.epoch,
         format_seconds(row.seconds_left),
-        knob_text(row),
+        Text(knob_text(row)),
         *(format_value(row.metrics.get(name)) for name in snapshot.metric_names),
         row.note,
     ]

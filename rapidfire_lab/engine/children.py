@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _FREE_RESTARTS = 3
 _LONGEST_BACKOFF = 30.0
 _STABLE_SECONDS = 30.0
+_CLOSE_SECONDS = 5.0
 
 
 @dataclass
@@ -75,6 +78,7 @@ class Children:
         result = child.context.wait(0) if child.context else None
         if result is None:
             return None
+        _kill_descendants(child.pid)
         child.context = None
         child.quick_exits = child.quick_exits + 1 if now - child.born < _STABLE_SECONDS else 0
         excess = child.quick_exits - _FREE_RESTARTS
@@ -82,16 +86,39 @@ class Children:
         failure = result.failures.get(0)
         return failure.exitcode if failure else 0
 
+    def forgive(self) -> None:
+        for child in self.by_name.values():
+            child.quick_exits = 0
+            child.start_after = 0.0
+
     def kill(self, name: str) -> None:
-        pid = self.by_name[name].pid
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+        _signal(self.by_name[name].pid, signal.SIGKILL)
 
     def close(self) -> None:
-        for child in self.by_name.values():
+        """Ask all to exit, and kill what has not within some seconds, with all that it has started."""
+        running = [child for child in self.by_name.values() if child.context is not None]
+        for child in running:
+            _signal(child.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for child in running:
+            pid = child.pid
             if child.context is not None:
-                child.context.close(signal.SIGTERM, timeout=5)
+                child.context.close(signal.SIGTERM, timeout=max(0, math.ceil(deadline - time.monotonic())))
+            _kill_descendants(pid)
         self._unused.cleanup()
+
+
+def _kill_descendants(pid: int | None) -> None:
+    """Kill what a child has started: it leads a process group, in which user code's own processes are."""
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _signal(pid: int | None, number: signal.Signals) -> None:
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import zmq
 import rapidfire_lab
 from rapidfire_lab.engine import protocol, requests
 from rapidfire_lab.engine.children import exit_reason
-from rapidfire_lab.engine.scheduler import DrainAsked, SlotDown, SlotUp
+from rapidfire_lab.engine.scheduler import DrainAsked, SlotDown, SlotDying, SlotUp
 from rapidfire_lab.errors import RapidfireLabError
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ class Controller:
                 self._send(identity, protocol.OutboxGrew())
             case protocol.Tracked():
                 self._tracked(message)
+            case _ if self._drain_deadline is not None and not isinstance(message, protocol.Status):
+                pass  # no answer: the client asks again, and the next engine is there to do it
             case _:
                 self._last_contact = time.monotonic()
                 self._answer_or_crash(identity, message)
@@ -199,6 +201,7 @@ class Controller:
             case protocol.RunOperation():
                 return requests.operate(request, self._ledger)
             case protocol.Shutdown():
+                self._home.mark_stopped()
                 self._node.ask_to_drain()
         return {}
 
@@ -239,6 +242,8 @@ class Controller:
                 self._slot_died(slot, exit_reason(code))
 
     def _slot_died(self, slot: int, reason: str) -> None:
+        if slot in self._scheduler.slots:
+            self._scheduler.handle(SlotDying(slot))
         self._receive_all()  # what it managed to say before it died
         self._slots.pop(slot, None)
         state = self._scheduler.slots.get(slot)
@@ -273,6 +278,8 @@ class Controller:
         # Durable: older checkpoints are dropped on the strength of it.
         with self._journal.transaction(durable=True):
             self._ledger.lease_done(message)
+        if message.outcome != "failed":
+            self._node.slots_are_fine()
         self._tell_slots()
 
     def _kill_overdue(self) -> None:

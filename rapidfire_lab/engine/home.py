@@ -122,7 +122,8 @@ class EngineHome:
                     f"Set {HOME_VARIABLE} to a folder that you can write to."
                 )
                 raise EngineError(message) from error
-            _require_private(folder)
+        _require_private(self.root.resolve())
+        _require_private(self.runtime)
 
     def read_identity(self) -> EngineIdentity | None:
         """Identity of the last controller that came up here, alive or not."""
@@ -130,6 +131,14 @@ class EngineHome:
             return msgspec.json.decode(self.identity.read_bytes(), type=EngineIdentity)
         except (OSError, msgspec.DecodeError, msgspec.ValidationError):
             return None
+
+    @property
+    def stopped(self) -> Path:
+        """Exists while the engine is down because somebody asked it to stop."""
+        return self.root / "stopped"
+
+    def mark_stopped(self) -> None:
+        write_private(self.stopped, b"")
 
     def write_failure(self, reason: str) -> None:
         write_private(self.failure, reason.encode())
@@ -167,9 +176,14 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def _require_private(folder: Path) -> None:
-    status = folder.stat()
-    if status.st_uid != os.getuid():
-        message = f"{folder} belongs to another user. Set {HOME_VARIABLE} to a folder of your own."
+    """Refuse a folder of somebody else, one that others may enter, and a link that could lead to either."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        message = f"{folder} is no folder of yours. Set {HOME_VARIABLE} to one."
         raise EngineError(message)
     if stat.S_IMODE(status.st_mode) & 0o077:
-        folder.chmod(0o700)
+        message = (
+            f"{folder} is open to other users, and an engine's home must not be: it runs the code that is in it. "
+            f"Do `chmod 700 {folder}`, or set {HOME_VARIABLE} to a folder that is yet to be made."
+        )
+        raise EngineError(message)

@@ -167,6 +167,7 @@ def main() -> None:
     if lock is not None:
         home.identity.unlink(missing_ok=True)
         home.failure.unlink(missing_ok=True)
+        home.stopped.unlink(missing_ok=True)
         _spawn(home, lock)
 
 

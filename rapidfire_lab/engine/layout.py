@@ -5,7 +5,7 @@
     <experiment>/
       spec.json, spec/                    source snapshot of the MLSpec and its sibling modules
       runs/<run_id>/run.log               what user code printed
-      runs/<run_id>/state/step-*          the last two checkpoints to go on from
+      runs/<run_id>/state/lease-*         the last two checkpoints to go on from, named after who made them
       runs/<run_id>/checkpoints/final.safetensors, final.json, epoch-<n>.safetensors
 """
 
@@ -19,8 +19,6 @@ from pathlib import Path
 import msgspec
 
 from rapidfire_lab.engine.home import write_private
-
-_KEPT_CHECKPOINTS = 2
 
 
 class SpecInfo(msgspec.Struct, kw_only=True):
@@ -45,11 +43,11 @@ class ExperimentLayout:
     def log(self, run_id: int) -> Path:
         return self.run(run_id) / "run.log"
 
-    def weights(self, run_id: int, step: int) -> Path:
-        return self._state_folder(run_id) / f"step-{step:09d}.safetensors"
+    def weights(self, run_id: int, lease: int) -> Path:
+        return self._state_folder(run_id) / f"lease-{lease}.safetensors"
 
-    def state(self, run_id: int, step: int) -> Path:
-        return self._state_folder(run_id) / f"step-{step:09d}.state.pt"
+    def state(self, run_id: int, lease: int) -> Path:
+        return self._state_folder(run_id) / f"lease-{lease}.state.pt"
 
     def checkpoints(self, run_id: int) -> Path:
         return self.run(run_id) / "checkpoints"
@@ -84,9 +82,9 @@ class ExperimentLayout:
         self._state_folder(run_id).mkdir(mode=0o700, parents=True, exist_ok=True)
         self.checkpoints(run_id).mkdir(mode=0o700, exist_ok=True)
 
-    def keep_final(self, run_id: int, step: int, metadata: dict[str, object]) -> None:
-        """Make the checkpoint of ``step`` the run's final one; does nothing for a run that never committed."""
-        weights = self.weights(run_id, step)
+    def keep_final(self, run_id: int, lease: int, metadata: dict[str, object]) -> None:
+        """Make the checkpoint of a lease the run's final one; does nothing for a run that never committed."""
+        weights = self.weights(run_id, lease)
         if not weights.exists():
             return
         final = self.final_weights(run_id)
@@ -105,16 +103,12 @@ class ExperimentLayout:
         """Write the JSON file that goes with a checkpoint."""
         write_private(weights.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(metadata)))
 
-    def drop_old_checkpoints(self, run_id: int, *, keep_to: int) -> None:
-        """Drop checkpoints but the last two up to ``keep_to``: the committed one, and one to fall back on."""
-        folder = self._state_folder(run_id)
-        names = sorted(path.name for path in folder.glob("step-*.safetensors"))
-        committed = [name for name in names if name <= self.weights(run_id, keep_to).name]
-        for name in committed[:-_KEPT_CHECKPOINTS]:
-            for suffix in (".safetensors", ".state.pt"):
-                (folder / name.replace(".safetensors", suffix)).unlink(missing_ok=True)
-        for half_written in folder.glob(".step-*.tmp"):  # by a slot that was killed
-            half_written.unlink(missing_ok=True)
+    def keep_checkpoints(self, run_id: int, leases: set[int]) -> None:
+        """Drop the checkpoints of all leases but these: the committed one, and one to fall back on."""
+        kept = {path.name for lease in leases for path in (self.weights(run_id, lease), self.state(run_id, lease))}
+        for path in self._state_folder(run_id).glob("*lease-*"):  # with what killed slots had half written
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
 
     def drop_run(self, run_id: int) -> None:
         """Free a deleted run's disk; its log stays."""

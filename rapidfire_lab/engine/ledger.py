@@ -7,6 +7,7 @@ hears of anything that a crash could still undo.
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,7 @@ class Ledger:
             run_id=run.run_id,
             experiment=experiment.name,
             experiment_path=experiment.path,
+            spec_hash=experiment.spec_hash or "",
             config=run.leaf,
             data=json.loads(fit.data),
             seed=fit.seed,
@@ -158,7 +160,8 @@ class Ledger:
             step=done.step,
             live_step=done.step,
             completed_epochs=done.completed_epochs,
-            base_lease=done.lease,
+            # A run that was stopped before its first minibatch has made no checkpoint.
+            base_lease=done.lease if done.step else 0,
             deaths=0 if done.step > run.step else run.deaths,
             seconds=run.seconds + done.seconds + done.overhead,
             device=done.device,
@@ -177,7 +180,7 @@ class Ledger:
 
     def _keep_files(self, run: RunRecord, done: LeaseDone) -> None:
         layout = self._layout(run)
-        layout.drop_old_checkpoints(run.run_id, keep_to=done.step)
+        layout.keep_checkpoints(run.run_id, {run.base_lease, done.lease})
         experiment = self.journal.experiment_by_id(run.experiment_id)
         if experiment.epoch_checkpoints:
             for epoch in range(run.completed_epochs + 1, done.completed_epochs + 1):
@@ -204,6 +207,7 @@ class Ledger:
         if ended.reason is not None:
             columns |= {"error": ended.reason, "traceback": self._log_tail(run)}
         self.journal.update_run(run.id, **columns)
+        self.journal.close_leases_of(run.id, "discarded")
         self._with_files(run, lambda: self._finish_files(self.journal.run_by_key(run.id)))
         error = columns.get("error") or run.error
         detail = f": {error}" if ended.status == "failed" and error else ""
@@ -220,7 +224,7 @@ class Ledger:
             layout.drop_run(run.run_id)
             return
         experiment = self.journal.experiment_by_id(run.experiment_id)
-        layout.keep_final(run.run_id, run.step, self._metadata(run, experiment, run.completed_epochs))
+        layout.keep_final(run.run_id, run.base_lease, self._metadata(run, experiment, run.completed_epochs))
 
     def _metadata(self, run: RunRecord, experiment: ExperimentRecord, epoch: int) -> dict[str, object]:
         points = self.journal.points(run.id, per="epoch")
@@ -238,10 +242,11 @@ class Ledger:
 
     def _log_tail(self, run: RunRecord) -> str:
         try:
-            text = self._layout(run).log(run.run_id).read_text(errors="replace")
+            with self._layout(run).log(run.run_id).open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+                return log.read().decode(errors="replace")
         except OSError:
             return ""
-        return text[-_LOG_TAIL:]
 
     def _layout(self, run: RunRecord) -> ExperimentLayout:
         return ExperimentLayout(Path(self.journal.experiment_by_id(run.experiment_id).path))

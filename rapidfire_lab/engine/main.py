@@ -15,7 +15,7 @@ import psutil
 import rapidfire_lab
 from rapidfire_lab.engine.controller import Controller
 from rapidfire_lab.engine.home import EngineHome, EngineIdentity
-from rapidfire_lab.engine.launcher import MARKER_VARIABLE
+from rapidfire_lab.engine.launcher import MARKER_VARIABLE, is_alive
 from rapidfire_lab.engine.ledger import Ledger, run_state
 from rapidfire_lab.engine.lifeline import die_with_parent
 from rapidfire_lab.engine.node import Node
@@ -79,6 +79,9 @@ def main() -> None:
     die_with_parent(os.getppid())
     home = EngineHome.default()
     home.create()
+    if not is_alive(home):
+        # The agent died before we could tie our life to its: nobody holds the engine's lock.
+        return
     lock = _lock_writer(home.writer_lock)
     _kill_leftovers(home)
     settings = EngineSettings.load(home.settings)

@@ -62,6 +62,8 @@ class Node:
             "CUDA_VISIBLE_DEVICES": self._devices[index % len(self._devices)] if self._devices else "",
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "PYTHONUNBUFFERED": "1",
+            # Sets of strings have the same order in every slot: a run may move between two minibatches.
+            "PYTHONHASHSEED": "0",
         }
         flags = tuple(word for name, value in arguments.items() for word in (f"--{name}", str(value)))
         return Child(_slot_name(index), "rapidfire_lab.worker.slot", flags, environment)
@@ -74,6 +76,10 @@ class Node:
 
     def kill_slot(self, index: int) -> None:
         self._children.kill(_slot_name(index))
+
+    def slots_are_fine(self) -> None:
+        """Forget past crashes, after which a slot is started later and later: a lease has been committed."""
+        self._children.forgive()
 
     def slot_of(self, name: str) -> int | None:
         return int(name.removeprefix("slot-")) if name.startswith("slot-") else None

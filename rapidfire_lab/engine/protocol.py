@@ -137,6 +137,7 @@ class Grant(Message):
     run_id: int
     experiment: str
     experiment_path: str
+    spec_hash: str
     config: dict[str, Any]
     data: dict[str, Any]
     seed: int

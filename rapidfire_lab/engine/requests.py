@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 LEGAL_STATUSES = {
     "stop": ACTIVE_STATUSES,
-    "resume": ("stopped",),
+    "resume": ("stopped", "failed"),
     "delete": ("queued", "running", "stopped", "completed", "failed"),
     "clone": ("queued", "running", "stopped", "completed", "failed"),
 }
 """Statuses in which each operation is legal."""
 
 
+_MOST_STEPS = 1 << 53
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
 
 
@@ -105,7 +106,8 @@ def _make_folder(request: CreateExperiment, home: EngineHome, name: str) -> Path
         raise OperationError(message)
     path = (Path(request.experiments_path) if request.experiments_path else home.experiments) / name
     try:
-        path.mkdir(mode=0o700, parents=True)
+        # A folder that the journal does not know and that has no runs is what a refused creation left behind.
+        path.mkdir(mode=0o700, parents=True, exist_ok=not (path / "runs").exists())
         if request.spec_path and request.spec_hash:
             info = SpecInfo(main=Path(request.spec_path).name, hash=request.spec_hash, original=request.spec_path)
             ExperimentLayout(path).write_spec(request.spec_sources, info)
@@ -171,6 +173,7 @@ def submit_fit(request: SubmitFit, ledger: Ledger) -> dict[str, Any]:
     leaves = [normalise(leaf) for leaf in request.leaves]
     for leaf in leaves:
         check_torch_names(leaf)
+        _check_length(leaf, request.data["partitions"]["train"]["rows"])
     fit = ledger.journal.add_fit(
         experiment_id=experiment.id,
         data=json.dumps(request.data),
@@ -180,6 +183,12 @@ def submit_fit(request: SubmitFit, ledger: Ledger) -> dict[str, Any]:
     record = ledger.journal.fit(fit)
     runs = [_add_run(ledger, record, leaf, source="initial", parent=None) for leaf in leaves]
     return {"run_ids": [run.run_id for run in runs]}
+
+
+def _check_length(leaf: dict[str, Any], rows: int) -> None:
+    if leaf["train"]["epochs"] * math.ceil(rows / leaf["train"]["batch_size"]) >= _MOST_STEPS:
+        message = f"'train.epochs' of {leaf['train']['epochs']} makes more than {_MOST_STEPS} minibatches."
+        raise ConfigError(message)
 
 
 def _add_run(ledger: Ledger, fit: FitRecord, leaf: dict[str, Any], *, source: str, parent: int | None) -> RunRecord:
@@ -208,7 +217,9 @@ def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
         _check_legal(request.operation, run)
     if request.operation == "clone":
         _live(ledger, experiment.name)
-        results = [_clone(ledger, run, leaf) for run, leaf in [(run, _cloned_leaf(request, run)) for run in runs]]
+        results = [
+            _clone(ledger, run, leaf) for run, leaf in [(run, _cloned_leaf(request, ledger, run)) for run in runs]
+        ]
     else:
         results = [_steer(request.operation, ledger, run) for run in runs]
     for run, result in zip(runs, results, strict=True):
@@ -252,18 +263,29 @@ def _steer(operation: str, ledger: Ledger, run: RunRecord) -> int:
     if operation == "stop":
         ledger.journal.update_run(run.id, wanted="stopped")
         ledger.feed(StopAsked(run.id))
-        return run.run_id
-    if run.id not in ledger.scheduler.runs:
-        ledger.scheduler.adopt(run_state(run, ledger.journal.fit(run.fit_id).num_chunks))
-    if operation == "resume":
-        ledger.feed(ResumeAsked(run.id))
-        ledger.track(run.id, "status", {"status": "running", "ended_by": None})
+    elif operation == "resume":
+        _resume(ledger, run)
     else:
+        _adopt(ledger, run)
         ledger.feed(DeleteAsked(run.id))
     return run.run_id
 
 
-def _cloned_leaf(request: RunOperation, parent: RunRecord) -> dict[str, Any]:
+def _resume(ledger: Ledger, run: RunRecord) -> None:
+    """Let a run go on from its last commit; one that failed forgets what it did after that, and why it failed."""
+    ledger.journal.trim_points(run.id, run.step)
+    ledger.journal.update_run(run.id, live_step=run.step, deaths=0, error=None, traceback=None)
+    _adopt(ledger, ledger.journal.run_by_key(run.id))
+    ledger.feed(ResumeAsked(run.id))
+    ledger.track(run.id, "status", {"status": "running", "ended_by": None})
+
+
+def _adopt(ledger: Ledger, run: RunRecord) -> None:
+    if run.id not in ledger.scheduler.runs:
+        ledger.scheduler.adopt(run_state(run, ledger.journal.fit(run.fit_id).num_chunks))
+
+
+def _cloned_leaf(request: RunOperation, ledger: Ledger, parent: RunRecord) -> dict[str, Any]:
     if not request.changes:
         message = f"A clone of run {parent.run_id} needs at least one changed knob."
         raise ConfigError(message)
@@ -272,6 +294,7 @@ def _cloned_leaf(request: RunOperation, parent: RunRecord) -> dict[str, Any]:
         message = f"The changes leave run {parent.run_id}'s config as it is; change at least one knob."
         raise ConfigError(message)
     check_torch_names(leaf)
+    _check_length(leaf, json.loads(ledger.journal.fit(parent.fit_id).data)["partitions"]["train"]["rows"])
     return leaf
 
 

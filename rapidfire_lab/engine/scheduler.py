@@ -60,6 +60,8 @@ class SlotState:
     phase: SlotPhase = "down"
     run: int | None = None
     lease: int | None = None
+    dying: bool = False
+    """Its process is gone, and what it said last is still being read: it gets no more leases."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class SlotUp:
 class SlotDown:
     slot: int
     reason: str
+
+
+@dataclass(frozen=True)
+class SlotDying:
+    slot: int
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ class DrainAsked:
     """The engine is about to exit: every lease ends at its next minibatch and no new one is granted."""
 
 
-Event = RunAdded | SlotUp | SlotDown | LeaseEnded | StopAsked | ResumeAsked | DeleteAsked | DrainAsked
+Event = RunAdded | SlotUp | SlotDying | SlotDown | LeaseEnded | StopAsked | ResumeAsked | DeleteAsked | DrainAsked
 
 
 @dataclass(frozen=True)
@@ -202,7 +209,11 @@ class Scheduler:
             case StopAsked():
                 return self._stop(self.runs[event.run])
             case ResumeAsked():
-                return self._wait(self.runs[event.run], newcomer=True)
+                run = self.runs[event.run]
+                return self._wait(run, newcomer=True) if run.phase == "stopped" else []
+            case SlotDying():
+                self.slots[event.slot].dying = True
+                return []
             case DeleteAsked():
                 return self._delete(self.runs[event.run])
             case DrainAsked():
@@ -229,6 +240,7 @@ class Scheduler:
     def _slot_down(self, event: SlotDown) -> list[Instruction]:
         slot = self.slots.setdefault(event.slot, SlotState(event.slot))
         lease, slot.phase, slot.lease, slot.run = slot.lease, "down", None, None
+        slot.dying = False
         if lease is None or lease not in self._leases:
             return []
         run = self.runs[self._leases.pop(lease)[0]]
@@ -291,7 +303,7 @@ class Scheduler:
         if self._draining:
             return []
         waiting = [run for run in self.runs.values() if run.phase == "waiting"]
-        idle = [slot for slot in self.slots.values() if slot.phase == "idle"]
+        idle = [slot for slot in self.slots.values() if slot.phase == "idle" and not slot.dying]
         grants: list[Instruction] = []
         for slot in sorted(idle, key=lambda slot: slot.index):
             if not waiting:
@@ -334,6 +346,10 @@ class Scheduler:
         if sorted(leased) != sorted(key for key, _ in self._leases.values()):
             raise AssertionError(leased)
         waiting = any(run.phase == "waiting" for run in self.runs.values())
-        if waiting and not self._draining and any(slot.phase == "idle" for slot in self.slots.values()):
+        if (
+            waiting
+            and not self._draining
+            and any(slot.phase == "idle" and not slot.dying for slot in self.slots.values())
+        ):
             message = "a run waits while a slot is idle"
             raise AssertionError(message)

@@ -10,6 +10,7 @@ import argparse
 import json
 import logging
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,11 @@ _LONGEST_BACKOFF = 60.0
 _METRICS_PER_CALL = 1_000
 _PARAMS_PER_CALL = 100
 _LONGEST_PARAM = 6_000
+_LONGEST_NAME = 250
+_FOREIGN_CHARACTERS = re.compile(r"[^A-Za-z0-9_\-. /]")
+_HOPELESS = ("INVALID_PARAMETER_VALUE", "INVALID_STATE", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
+"""MLflow's codes for what it would refuse for ever."""
+
 _TAG = "rapidfire_lab."
 
 _MLFLOW_SETTINGS = {
@@ -96,21 +102,25 @@ class MlflowSink:
     def _mlflow_run(self, client: MlflowClient, experiment: ExperimentRecord, run: RunRecord) -> str:
         if run.id not in self._runs:
             known = run.mlflow_run_id or self._find(client, experiment, run)
-            self._runs[run.id] = known or self._create(client, experiment, run)
+            known = known or self._create(client, experiment, run)
+            if not run.mlflow_run_id:
+                self._describe(client, known, experiment, run)
+            self._runs[run.id] = known
         return self._runs[run.id]
 
     def _find(self, client: MlflowClient, experiment: ExperimentRecord, run: RunRecord) -> str | None:
         """The run's MLflow run, when an earlier tracker made it and died before it could say so."""
+        from mlflow.entities import ViewType
+
         found = client.search_runs(
             [self._mlflow_experiment(client, experiment)],
             filter_string=f"tags.`{_TAG}created` = '{run.created}' and tags.`{_TAG}run_id` = '{run.run_id}'",
+            run_view_type=ViewType.ALL,
             max_results=1,
         )
         return str(found[0].info.run_id) if found else None
 
     def _create(self, client: MlflowClient, experiment: ExperimentRecord, run: RunRecord) -> str:
-        from mlflow.entities import Param
-
         tags = {
             f"{_TAG}run_id": str(run.run_id),
             f"{_TAG}created": str(run.created),
@@ -125,14 +135,21 @@ class MlflowSink:
             run_name=f"run {run.run_id}",
             tags=tags,
         )
-        mlflow_run: str = created.info.run_id
-        params = [Param(name, value[:_LONGEST_PARAM]) for name, value in flat_params(run.leaf).items()]
+        return str(created.info.run_id)
+
+    def _describe(self, client: MlflowClient, mlflow_run: str, experiment: ExperimentRecord, run: RunRecord) -> None:
+        """Log knobs and spec, unless an earlier tracker got to the end of it: the tag is set last."""
+        from mlflow.entities import Param
+
+        if f"{_TAG}described" in client.get_run(mlflow_run).data.tags:
+            return
+        params = [Param(_name(name), value[:_LONGEST_PARAM]) for name, value in flat_params(run.leaf).items()]
         for start in range(0, len(params), _PARAMS_PER_CALL):
             client.log_batch(mlflow_run, params=params[start : start + _PARAMS_PER_CALL])
         spec = ExperimentLayout(Path(experiment.path)).spec
         if spec.is_dir():
             client.log_artifacts(mlflow_run, str(spec), "spec")
-        return mlflow_run
+        client.set_tag(mlflow_run, f"{_TAG}described", "yes")
 
     def _log_points(self, client: MlflowClient, mlflow_run: str, run: RunRecord, payload: dict[str, Any]) -> None:
         metrics = [
@@ -161,7 +178,12 @@ def _metric(point: MetricPoint) -> Metric:
     from mlflow.entities import Metric
 
     at = point.step if point.per == "step" else point.epoch
-    return Metric(point.name, point.value, int(point.time * 1_000), at)
+    return Metric(_name(point.name), point.value, int(point.time * 1_000), at)
+
+
+def _name(name: str) -> str:
+    """A name in MLflow's alphabet."""
+    return _FOREIGN_CHARACTERS.sub("_", name)[:_LONGEST_NAME]
 
 
 def flat_params(leaf: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -207,7 +229,7 @@ class Tracker:
         mlflow_runs: dict[int, str] = {}
         try:
             for entry in self._journal.outbox():
-                mlflow_run = self._sink.send(entry)
+                mlflow_run = self._send(entry)
                 sent.append(entry.id)
                 if mlflow_run and entry.kind == "start":
                     mlflow_runs[entry.run] = mlflow_run
@@ -218,6 +240,18 @@ class Tracker:
         if sent:
             self._socket.send(encode(Tracked(outbox_ids=sent, mlflow_run_ids=mlflow_runs)))
         time.sleep(max(0.0, _BATCH_SECONDS - (time.monotonic() - started)))
+
+    def _send(self, entry: OutboxRecord) -> str | None:
+        """Send an entry; one that MLflow would refuse for ever is given up, so that the others get through."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._sink.send(entry)
+        except MlflowException as error:
+            if error.error_code not in _HOPELESS:
+                raise
+            _log.warning("MLflow refuses entry %d (%s of run %d) for good: %s", entry.id, entry.kind, entry.run, error)
+            return None
 
 
 def main() -> None:

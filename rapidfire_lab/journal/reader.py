@@ -107,7 +107,8 @@ class JournalReader:
     def points(self, run: int, *, per: str, after_step: int = 0, to_step: int | None = None) -> list[MetricPoint]:
         """Metric points of a run in step order, ``per`` step or epoch."""
         rows = self._all(
-            "SELECT n.name, n.per, m.step, m.epoch, m.value, m.time FROM metrics m JOIN metric_names n ON n.id = m.name"
+            "SELECT n.name, n.per, m.step, m.epoch, m.value, m.time"
+            " FROM metric_names n CROSS JOIN metrics m ON m.name = n.id"
             " WHERE m.run = ? AND n.per = ? AND m.step > ? AND m.step <= ? ORDER BY m.step, m.name",
             (run, per, after_step, (1 << 62) if to_step is None else to_step),
         )

@@ -99,6 +99,12 @@ class JournalWriter(JournalReader):
     def close_lease(self, lease: int, state: str) -> None:
         self._db.execute("UPDATE leases SET state = ?, closed = ? WHERE id = ?", (state, time.time(), lease))
 
+    def close_leases_of(self, run: int, state: str) -> None:
+        """Close what a run that has ended may still hold."""
+        self._db.execute(
+            "UPDATE leases SET state = ?, closed = ? WHERE run = ? AND state = 'granted'", (state, time.time(), run)
+        )
+
     def lose_open_leases(self) -> list[int]:
         """Close what a dead controller had granted; returns the runs concerned."""
         runs = [row["run"] for row in self._db.execute("SELECT run FROM leases WHERE state = 'granted'")]

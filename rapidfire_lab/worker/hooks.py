@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.spec import HOOK_PARAMETERS, REQUIRED_HOOKS, MLSpec
-from rapidfire_lab.spec_source import SPEC_CLASS
+from rapidfire_lab.spec_source import SPEC_CLASS, SpecSource
+from rapidfire_lab.worker.rng import own_rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +21,30 @@ if TYPE_CHECKING:
     from rapidfire_lab.spec import Mode
 
 _MODULE_NAME = "rapidfire_lab_spec"
+_IMPORT_SEED = 0
 _snapshot_on_path: Path | None = None
 
 
-def load_spec_class(snapshot: Path, main: str) -> type[MLSpec]:
+def load_spec_class(snapshot: Path, main: str, expected_hash: str) -> type[MLSpec]:
     """Import the spec file of a snapshot folder and return its spec class, completed by ``MLSpec``'s defaults.
 
-    Modules of an earlier snapshot are forgotten: two experiments may both have a ``model.py``.
+    Modules of an earlier snapshot are forgotten: two experiments may both have a ``model.py``. What the modules draw
+    at import comes from generators of their own, the same in every slot.
+
+    Raises
+    ------
+    SpecError
+        When the files are not those that the experiment was created with.
     """
+    files = {path.relative_to(snapshot).as_posix(): path.read_text("utf-8") for path in snapshot.rglob("*.py")}
+    if SpecSource(snapshot / main, main, files).hash != expected_hash:
+        message = f"The spec snapshot {snapshot} was changed after the experiment was created; it is not run."
+        raise SpecError(message)
+    with own_rng(_IMPORT_SEED, cuda=False):
+        return _import(snapshot, main)
+
+
+def _import(snapshot: Path, main: str) -> type[MLSpec]:
     _put_on_path(snapshot)
     location = importlib.util.spec_from_file_location(_MODULE_NAME, snapshot / main)
     if location is None or location.loader is None:

@@ -6,9 +6,11 @@ It has one thread. Messages are looked at between two minibatches, which is when
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import gc
 import os
+import pickle
 import sys
 import time
 from pathlib import Path
@@ -29,20 +31,25 @@ from rapidfire_lab.engine.protocol import (
     Outcome,
     Preempt,
     Progress,
+    Reply,
     SlotReady,
     decode_from_controller,
     encode,
 )
+from rapidfire_lab.errors import EngineError, SpecError
 from rapidfire_lab.worker.checkpoint import load_state, load_weights, save_state, save_weights
 from rapidfire_lab.worker.failure import describe, user_traceback
 from rapidfire_lab.worker.hooks import load_spec_class
 from rapidfire_lab.worker.output import output_to
+from rapidfire_lab.worker.process_state import process_state_kept
 from rapidfire_lab.worker.residency import Residency
 from rapidfire_lab.worker.training import RunPlan, TrainingRun
 
 if TYPE_CHECKING:
     from rapidfire_lab.spec import MLSpec
 
+_MODES = ("train", "validation")
+_MOST_PARTITIONS = 4
 _REPORT_SECONDS = 0.25
 
 
@@ -76,6 +83,8 @@ class Slot:
                 self._send(self._work(message))
             elif isinstance(message, Exit):
                 self._exiting = True
+            elif isinstance(message, Reply):
+                sys.exit(f"The controller did not understand this slot: {message.error}")
         self._socket.close()
 
     def _device_name(self) -> str:
@@ -89,15 +98,21 @@ class Slot:
     def _work(self, grant: Grant) -> LeaseDone:
         self._preempted = False
         layout = ExperimentLayout(Path(grant.experiment_path))
-        layout.make_run(grant.run_id)
-        with output_to(layout.log(grant.run_id)):
+        try:
+            layout.make_run(grant.run_id)
+            with output_to(layout.log(grant.run_id)), process_state_kept():
+                return self._attempts(grant, layout)
+        except OSError as error:
+            return self._failed(grant, layout, error)
+
+    def _attempts(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone:
+        done = self._attempt(grant, layout)
+        while done is None:
+            # Beside the resident runs there was too little memory: the device is given to this run alone.
+            self._residency.clear()
+            self._free_memory()
             done = self._attempt(grant, layout)
-            while done is None:
-                # Beside the resident runs there was too little memory: the device is given to this run alone.
-                self._residency.clear()
-                self._free_memory()
-                done = self._attempt(grant, layout)
-            return done
+        return done
 
     def _attempt(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone | None:
         """Train a lease; None when memory ran out while other runs were resident."""
@@ -121,10 +136,10 @@ class Slot:
         trained = time.perf_counter()
         outcome = self._train_reporting(grant, layout, training)
         checkpointed = time.perf_counter()
-        save_weights(layout.weights(grant.run_id, training.step), training.weights())
-        save_state(layout.state(grant.run_id, training.step), training.state())
+        if training.step:
+            self._save(grant, layout, training)
         done = time.perf_counter()
-        if outcome in ("reached", "preempted"):
+        if training.step and outcome in ("reached", "preempted"):
             self._residency.put(grant.run, grant.lease, training)
         return LeaseDone(
             lease=grant.lease,
@@ -139,16 +154,33 @@ class Slot:
             device=self._device_name(),
         )
 
+    @staticmethod
+    def _save(grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> None:
+        """Write the lease's checkpoint; a run's first is read back, so that one that cannot be fails early."""
+        state = layout.state(grant.run_id, grant.lease)
+        save_weights(layout.weights(grant.run_id, grant.lease), training.weights())
+        save_state(state, training.state())
+        if grant.base_lease:
+            return
+        try:
+            load_state(state)
+        except pickle.UnpicklingError as error:
+            message = (
+                "The run state cannot be read back from its checkpoint. State of a model's get_extra_state and of an "
+                f"optimizer must be tensors, numbers, strings, or lists and dictionaries of them ({error})."
+            )
+            raise SpecError(message) from error
+
     def _obtain(self, grant: Grant, layout: ExperimentLayout) -> TrainingRun:
         """The run in the state that the base lease committed: from memory, from disk, or made anew."""
         resident = self._residency.take(grant.run, grant.base_lease)
         if resident is not None:
             return resident
-        training = TrainingRun(self._plan(grant), self._spec_class(layout), self._device)
+        training = TrainingRun(self._plan(grant), self._spec_class(layout, grant.spec_hash), self._device)
         self._check_steps(grant, training)
         if grant.base_lease:
-            weights = load_weights(layout.weights(grant.run_id, grant.from_step))
-            training.restore(weights, load_state(layout.state(grant.run_id, grant.from_step)))
+            weights = load_weights(layout.weights(grant.run_id, grant.base_lease))
+            training.restore(weights, load_state(layout.state(grant.run_id, grant.base_lease)))
         return training
 
     @staticmethod
@@ -164,20 +196,22 @@ class Slot:
             seed=grant.seed,
             epochs=grant.epochs,
             misc_path=data.misc,
-            partitions={mode: self._partition(info.path) for mode, info in data.partitions.items()},
+            partitions={mode: self._partition(info.path) for mode, info in data.partitions.items() if mode in _MODES},
         )
 
     def _partition(self, path: str) -> Partition:
         if path not in self._partitions:
+            while len(self._partitions) >= _MOST_PARTITIONS:
+                del self._partitions[next(iter(self._partitions))]
             self._partitions[path] = Partition.open(Path(path))
         return self._partitions[path]
 
-    def _spec_class(self, layout: ExperimentLayout) -> type[MLSpec]:
+    def _spec_class(self, layout: ExperimentLayout, expected_hash: str) -> type[MLSpec]:
         key = str(layout.spec)
         if key not in self._spec_classes:
             self._spec_classes.clear()
             self._residency.clear()
-            self._spec_classes[key] = load_spec_class(layout.spec, layout.spec_info().main)
+            self._spec_classes[key] = load_spec_class(layout.spec, layout.spec_info().main, expected_hash)
         return self._spec_classes[key]
 
     def _train_reporting(self, grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> Outcome:
@@ -208,6 +242,8 @@ class Slot:
     def _read_messages(self, grant: Grant) -> None:
         while self._socket.poll(0):
             message = decode_from_controller(self._socket.recv())
+            if isinstance(message, Reply):
+                raise EngineError(message.error)
             if isinstance(message, Exit):
                 self._exiting = self._preempted = True
             elif isinstance(message, Preempt) and message.lease == grant.lease:
@@ -217,13 +253,14 @@ class Slot:
 
     def _failed(self, grant: Grant, layout: ExperimentLayout, error: BaseException) -> LeaseDone:
         text = user_traceback(error, layout.spec, layout.spec_folder_of_user())
-        print(text, file=sys.stderr)  # the run's log
+        with contextlib.suppress(OSError):
+            os.write(2, text.encode(errors="backslashreplace"))  # the run's log, also when sys.stderr is closed
         failed = LeaseDone(
             lease=grant.lease,
             outcome="failed",
             step=grant.from_step,
             completed_epochs=0,
-            error=describe(error),
+            error=describe(error, layout.spec),
             traceback=text,
         )
         del error

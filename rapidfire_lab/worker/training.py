@@ -23,6 +23,7 @@ from rapidfire_lab.journal.records import MetricPoint
 from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError
 from rapidfire_lab.worker.hooks import Hooks
 from rapidfire_lab.worker.input import MinibatchInput, to_device
+from rapidfire_lab.worker.process_state import ProcessState
 from rapidfire_lab.worker.rng import RngState, own_rng, seed_everything
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ class TrainingRun:
         """Minibatches trained so far, over all epochs."""
         self.cfg = Config(plan.config)
         self._train: dict[str, Any] = plan.config["train"]
-        self._hooks = Hooks(spec_class, self.cfg)
+        with own_rng(plan.seed, cuda=self._cuda):
+            self._hooks = Hooks(spec_class, self.cfg)
+            self._hooks.initialize_run(plan.misc_path, "train")
         self._named: list[str] = plan.config["named_metrics"]
         self._epoch_end_pending = False
         self._history: list[dict[str, float]] = []
@@ -86,8 +89,6 @@ class TrainingRun:
 
     def _build(self) -> None:
         seed = self.plan.seed
-        with own_rng(seed, cuda=self._cuda):
-            self._hooks.initialize_run(self.plan.misc_path, "train")
         self._inputs = {
             mode: MinibatchInput(self._hooks, partition, mode, seed, cuda=self._cuda)  # type: ignore[arg-type]
             for mode, partition in self.plan.partitions.items()
@@ -99,6 +100,7 @@ class TrainingRun:
         self._scheduler = self._create_scheduler()
         self._scaler = torch.amp.GradScaler(self.device.type) if self._train["precision"] == "fp16" else None
         self._rng = RngState.capture(cuda=self._cuda)
+        self._process = ProcessState.capture()
 
     def _create_model(self) -> nn.Module:
         model = self._hooks.create_model()
@@ -142,6 +144,7 @@ class TrainingRun:
 
     def train(self, to_step: int, keep_going: Callable[[], bool]) -> Outcome:
         """Train until ``to_step`` minibatches are done, or until ``keep_going()`` says no between two of them."""
+        self._process.apply()
         self._rng.restore()
         try:
             return self._train_steps(to_step, keep_going)
@@ -149,6 +152,7 @@ class TrainingRun:
             return "preempted"
         finally:
             self._rng = RngState.capture(cuda=self._cuda)
+            self._process = ProcessState.capture()
 
     def _train_steps(self, to_step: int, keep_going: Callable[[], bool]) -> Outcome:
         while True:
@@ -166,6 +170,10 @@ class TrainingRun:
         epoch, batch = divmod(self.step, self.steps_per_epoch)
         minibatch = self._minibatch("train", epoch, self._train_positions(epoch, batch))
         self.model.train()
+        if self._cuda:
+            # cuDNN keeps the dropout state of recurrent layers until the generator is set: set it every time, so that
+            # a hop, which sets it too, makes no difference.
+            torch.cuda.set_rng_state(torch.cuda.get_rng_state())
         with self._autocast():
             loss, outputs = self._loss_and_outputs(self._forward(minibatch, "train"))
         self.step += 1
@@ -224,7 +232,10 @@ class TrainingRun:
     @staticmethod
     def _loss_and_outputs(result: Any) -> tuple[torch.Tensor, dict[str, Any]]:
         if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # noqa: PLR2004
-            message = "compute_forward must return (loss, outputs dictionary) in mode 'train'."
+            message = (
+                "compute_forward must return (loss, outputs dictionary); in mode 'validation' the dictionary alone "
+                f"will do. It returned {type(result).__name__}."
+            )
             raise SpecError(message)
         loss, outputs = result
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
@@ -310,16 +321,21 @@ class TrainingRun:
 
     def _validate(self, keep_going: Callable[[], bool]) -> dict[str, float]:
         before = RngState.capture(cuda=self._cuda)
+        buffers = [buffer.clone() for buffer in self.model.buffers()]
         epoch = self.step // self.steps_per_epoch - 1
         metrics = EpochMetrics(self._named)
         self.model.eval()
         try:
             with torch.no_grad():
                 for positions in self._file_order("validation"):
-                    if not keep_going():
-                        raise StoppedInValidationError
+                    _go_on_or_stop(keep_going)
                     self._validate_minibatch(metrics, epoch, positions)
             return metrics.results(self._hooks, "validation")
+        except StoppedInValidationError:
+            # The whole pass is made again: it must find the buffers as this one did.
+            for buffer, earlier in zip(self.model.buffers(), buffers, strict=True):
+                buffer.copy_(earlier)
+            raise
         finally:
             before.restore()
 
@@ -327,7 +343,7 @@ class TrainingRun:
         minibatch = self._minibatch("validation", epoch, positions)
         with self._autocast():
             result = self._forward(minibatch, "validation")
-        loss, outputs = result if isinstance(result, tuple) else (None, result)
+        loss, outputs = (None, result) if isinstance(result, dict) else self._loss_and_outputs(result)
         if loss is not None:
             metrics.add_loss(float(loss), len(positions))
         metrics.add_outputs(outputs)
@@ -360,6 +376,7 @@ class TrainingRun:
             "history": self._history,
             "extra": {name: value for name, value in model.items() if not isinstance(value, torch.Tensor)},
             "gradients": self._gradients(),
+            "requires_grad": {name: parameter.requires_grad for name, parameter in self.model.named_parameters()},
         }
 
     def _gradients(self) -> dict[str, torch.Tensor]:
@@ -373,12 +390,14 @@ class TrainingRun:
     def restore(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Take over a saved run state."""
         self.model.load_state_dict({**weights, **state["extra"]})
-        self.optimizer.load_state_dict(state["optimizer"])
+        self._restore_optimizer(state["optimizer"])
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])
         if self._scaler:
             self._scaler.load_state_dict(state["scaler"])
         parameters = dict(self.model.named_parameters())
+        for name, required in state["requires_grad"].items():
+            parameters[name].requires_grad_(required)
         for name, gradient in state["gradients"].items():
             parameters[name].grad = gradient.to(self.device)
         self.step = state["step"]
@@ -387,6 +406,17 @@ class TrainingRun:
         self._metrics = EpochMetrics.from_plain(self._named, state["metrics"])
         self._rng = RngState.from_plain(state["rng"])
 
+    def _restore_optimizer(self, saved: dict[str, Any]) -> None:
+        """Load the optimizer's state; torch casts all of it to the parameters' dtype, also what has one of its own."""
+        self.optimizer.load_state_dict(saved)
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        keys = [key for group in saved["param_groups"] for key in group["params"]]
+        for parameter, key in zip(parameters, keys, strict=True):
+            for name, value in saved["state"].get(key, {}).items():
+                loaded = self.optimizer.state[parameter][name]
+                if isinstance(value, torch.Tensor) and loaded.dtype != value.dtype:
+                    self.optimizer.state[parameter][name] = value.to(loaded.device)
+
     def size(self) -> int:
         """Bytes of device memory that the run holds between leases."""
         held = [*self.model.parameters(), *self.model.buffers()]
@@ -394,6 +424,11 @@ class TrainingRun:
         for slots in self.optimizer.state.values():
             held += [value for value in slots.values() if isinstance(value, torch.Tensor)]
         return sum(tensor.numel() * tensor.element_size() for tensor in held)
+
+
+def _go_on_or_stop(keep_going: Callable[[], bool]) -> None:
+    if not keep_going():
+        raise StoppedInValidationError
 
 
 def _custom(values: Any) -> dict[str, Any]:

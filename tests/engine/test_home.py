@@ -67,19 +67,31 @@ def test_folders_are_for_their_owner_alone(home):
     home.create()
 
 
-def test_folders_that_others_could_read_are_closed(home):
-    for folder in (home.root, home.root / "run"):
-        folder.mkdir(mode=0o755)
-        folder.chmod(0o755)
+@pytest.mark.parametrize("name", [".", "run"])
+def test_a_folder_that_others_could_enter_is_refused_and_left_as_it_is(home, name):
     home.create()
-    assert mode(home.root) == mode(home.runtime) == 0o700
+    folder = home.root / name
+    folder.chmod(0o755)
+    with pytest.raises(EngineError, match=r"is open to other users.*chmod 700"):
+        home.create()
+    assert mode(folder) == 0o755
+
+
+def test_a_link_in_place_of_the_runtime_folder_is_refused(home, tmp_path):
+    home.create()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    home.runtime.rmdir()
+    home.runtime.symlink_to(elsewhere)
+    with pytest.raises(EngineError, match="no folder of yours"):
+        home.create()
 
 
 def test_a_folder_of_another_user_is_refused(home, monkeypatch):
     home.create()
     owner = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
-    with pytest.raises(EngineError, match=r"belongs to another user.*RAPIDFIRE_LAB_HOME"):
+    with pytest.raises(EngineError, match=r"no folder of yours.*RAPIDFIRE_LAB_HOME"):
         home.create()
 
 

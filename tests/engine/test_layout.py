@@ -18,18 +18,18 @@ def layout(tmp_path):
     return made
 
 
-def commit(layout, *steps, run=1):
-    for step in steps:
-        layout.weights(run, step).write_bytes(b"weights %d" % step)
-        layout.state(run, step).write_bytes(b"state %d" % step)
+def commit(layout, *leases, run=1):
+    for lease in leases:
+        layout.weights(run, lease).write_bytes(b"weights %d" % lease)
+        layout.state(run, lease).write_bytes(b"state %d" % lease)
 
 
 def kept(layout, run=1):
-    """Steps whose checkpoints are there, in both files."""
+    """Leases whose checkpoints are there, in both files."""
     files = {path.name for path in (layout.run(run) / "state").iterdir()}
-    steps = [step for step in range(2_000) if layout.weights(run, step).name in files]
-    assert files == {path(run, step).name for step in steps for path in (layout.weights, layout.state)}
-    return steps
+    leases = [lease for lease in range(200) if layout.weights(run, lease).name in files]
+    assert files == {path(run, lease).name for lease in leases for path in (layout.weights, layout.state)}
+    return leases
 
 
 def final(layout, run=1):
@@ -45,8 +45,8 @@ def test_everything_of_a_run_lies_in_its_folder(layout):
     root = layout.root / "runs" / "7"
     assert layout.run(7) == root
     assert layout.log(7) == root / "run.log"
-    assert layout.weights(7, 30) == root / "state" / "step-000000030.safetensors"
-    assert layout.state(7, 30) == root / "state" / "step-000000030.state.pt"
+    assert layout.weights(7, 30) == root / "state" / "lease-30.safetensors"
+    assert layout.state(7, 30) == root / "state" / "lease-30.state.pt"
     assert layout.final_weights(7) == root / "checkpoints" / "final.safetensors"
     assert layout.epoch_weights(7, 12) == root / "checkpoints" / "epoch-12.safetensors"
 
@@ -71,47 +71,47 @@ def test_the_spec_is_kept_with_its_modules(layout):
 
 
 def test_the_last_two_checkpoints_are_kept(layout):
-    for number, step in enumerate((5, 10, 90, 100, 1_000)):
-        commit(layout, step)
-        layout.drop_old_checkpoints(1, keep_to=step)
-        assert kept(layout) == [5, 10, 90, 100, 1_000][max(0, number - 1) : number + 1]
+    base = 0
+    for lease in (1, 2, 9, 10, 100):
+        commit(layout, lease)
+        layout.keep_checkpoints(1, {base, lease})
+        assert kept(layout) == [found for found in (base, lease) if found]
+        base = lease
 
 
-def test_a_checkpoint_that_was_never_committed_does_not_count(layout):
-    commit(layout, 10, 20, 30, 40)
-    layout.drop_old_checkpoints(1, keep_to=30)
-    assert kept(layout) == [20, 30, 40]
+def test_checkpoints_of_leases_that_were_lost_go(layout):
+    commit(layout, 1, 2, 3, 12, 13)
+    layout.keep_checkpoints(1, {1, 13})
+    assert kept(layout) == [1, 13]
 
 
-def test_the_committed_checkpoint_is_never_dropped(layout):
-    commit(layout, 10)
-    for _ in range(2):
-        layout.drop_old_checkpoints(1, keep_to=10)
-        assert kept(layout) == [10]
-    layout.drop_old_checkpoints(1, keep_to=0)
-    assert kept(layout) == [10]
+def test_a_checkpoint_is_kept_once(layout):
+    commit(layout, 7)
+    layout.keep_checkpoints(1, {7})
+    layout.keep_checkpoints(1, {0, 7})
+    assert kept(layout) == [7]
 
 
 def test_other_runs_keep_theirs(layout):
     layout.make_run(2)
     commit(layout, 1, 2, 3)
     commit(layout, 1, 2, 3, run=2)
-    layout.drop_old_checkpoints(1, keep_to=3)
+    layout.keep_checkpoints(1, {2, 3})
     assert (kept(layout), kept(layout, run=2)) == ([2, 3], [1, 2, 3])
 
 
 def test_what_a_killed_slot_had_half_written_goes_too(layout):
     commit(layout, 10)
-    (layout.run(1) / "state" / ".step-000000007.safetensors.tmp").write_bytes(b"half")
-    layout.drop_old_checkpoints(1, keep_to=10)
+    for name in (".lease-7.safetensors.tmp", ".lease-8.state.pt.tmp"):
+        (layout.run(1) / "state" / name).write_bytes(b"half")
+    layout.weights(1, 9).write_bytes(b"without its state")
+    layout.keep_checkpoints(1, {6, 10})
     assert kept(layout) == [10]
 
 
-def test_a_half_dropped_checkpoint_does_not_matter(layout):
-    commit(layout, 1, 2, 3)
-    layout.state(1, 1).unlink()
-    layout.drop_old_checkpoints(1, keep_to=3)
-    assert kept(layout) == [2, 3]
+def test_a_run_without_a_folder_keeps_nothing(layout):
+    layout.keep_checkpoints(99, {1, 2})
+    assert not layout.run(99).exists()
 
 
 # The final one
@@ -128,7 +128,7 @@ def _linking(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("_linking")
-def test_the_final_checkpoint_is_that_of_the_step(layout):
+def test_the_final_checkpoint_is_that_of_the_lease(layout):
     commit(layout, 10, 20)
     layout.keep_final(1, 10, {"step": 10, "loss": math.nan})
     assert final(layout) == b"weights 10"
@@ -144,7 +144,7 @@ def test_the_final_checkpoint_outlives_those_to_go_on_from(layout):
     commit(layout, 10)
     layout.keep_final(1, 10, {})
     commit(layout, 20, 30)
-    layout.drop_old_checkpoints(1, keep_to=30)
+    layout.keep_checkpoints(1, {20, 30})
     assert final(layout) == b"weights 10"
 
 
@@ -155,9 +155,14 @@ def test_the_final_checkpoint_may_be_kept_again(layout):
     for number in range(3):
         layout.keep_final(1, 10, {"time": number})
         assert final(layout) == b"weights 10"
-    (layout.checkpoints(1) / ".final.safetensors.tmp").write_bytes(b"left by a crash")
-    layout.keep_final(1, 10, {})
-    assert final(layout) == b"weights 10"
+
+
+def test_what_a_crash_left_of_an_earlier_final_checkpoint_does_not_matter(layout):
+    commit(layout, 10, 20)
+    (layout.checkpoints(1) / ".final.safetensors.tmp").hardlink_to(layout.weights(1, 10))
+    layout.keep_final(1, 20, {})
+    assert final(layout) == b"weights 20"
+    assert layout.weights(1, 10).read_bytes() == b"weights 10"
 
 
 def test_a_run_that_never_committed_has_no_final_checkpoint(layout):

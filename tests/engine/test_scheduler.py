@@ -18,6 +18,7 @@ from rapidfire_lab.engine.scheduler import (
     RunWaits,
     Scheduler,
     SlotDown,
+    SlotDying,
     SlotUp,
     StopAsked,
 )
@@ -273,6 +274,12 @@ def test_a_resumed_run_is_not_stopped_again_by_the_old_wish(scheduler):
     assert granted(scheduler.end(again)).run == 1
 
 
+def test_a_run_that_is_not_stopped_is_not_resumed(scheduler):
+    scheduler.add(run(1), run(2))
+    scheduler.up(0)
+    assert scheduler.handle(ResumeAsked(1)) == scheduler.handle(ResumeAsked(2)) == []
+
+
 def test_runs_of_an_earlier_engine_can_be_resumed_and_deleted(scheduler):
     scheduler.up(0)
     for key in (1, 2):
@@ -396,6 +403,24 @@ def test_a_late_answer_does_not_free_the_slot_for_its_present_lease(scheduler):
     current = granted(scheduler.up(0))
     scheduler.end(lost)
     assert scheduler.slots[0].lease == current.lease
+
+
+def test_a_dying_slot_says_its_last_and_gets_no_more_leases(scheduler):
+    scheduler.add(run(1), run(2))
+    grant = granted(scheduler.up(0))
+    assert scheduler.handle(SlotDying(0)) == []
+    assert scheduler.end(grant) == [RunWaits(1, 0.0)]
+    assert scheduler.runs[1].step == 2
+    assert scheduler.handle(SlotDown(0, "died")) == []
+    assert granted(scheduler.up(0)).run == 2
+
+
+def test_a_dying_slot_loses_what_it_did_not_say(scheduler):
+    scheduler.add(run(1))
+    grant = granted(scheduler.up(0))
+    scheduler.handle(SlotDying(0))
+    assert scheduler.handle(SlotDown(0, "died")) == [LeaseLost(grant.lease, 1, 1), RunWaits(1, 0.0)]
+    assert scheduler.runs[1].deaths == 1
 
 
 def test_a_slot_that_comes_up_anew_has_lost_what_it_did(scheduler):

@@ -16,6 +16,7 @@ from rapidfire_lab.engine.scheduler import (
     RunState,
     Scheduler,
     SlotDown,
+    SlotDying,
     SlotUp,
     StopAsked,
 )
@@ -30,6 +31,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.scheduler = Scheduler(max_attempts=3)
         self.up = set()
+        self.dying = set()
         self.open = {}
         """Leases by number that a slot works on; also those of deleted runs, until the slot answers."""
         self.over = []
@@ -57,7 +59,7 @@ class Histories(RuleBasedStateMachine):
         assert not self.draining
         assert grant.lease > self.last_lease
         self.last_lease = grant.lease
-        assert grant.slot in self.up
+        assert grant.slot in self.up - self.dying
         assert grant.slot not in {other.slot for other in self.open.values()}
         assert self.status[grant.run] == "waiting"
         total = self.totals[grant.run]
@@ -114,12 +116,21 @@ class Histories(RuleBasedStateMachine):
     def slot_up(self, slot):
         self.lose(slot)
         self.up.add(slot)
+        self.dying.discard(slot)
         self.tell(SlotUp(slot))
+
+    @precondition(lambda self: self.up)
+    @rule(data=st.data())
+    def slot_dying(self, data):
+        slot = data.draw(st.sampled_from(sorted(self.up)))
+        self.dying.add(slot)
+        self.tell(SlotDying(slot))
 
     @rule(slot=SLOTS)
     def slot_down(self, slot):
         self.lose(slot)
         self.up.discard(slot)
+        self.dying.discard(slot)
         self.tell(SlotDown(slot, "died"))
 
     def lose(self, slot):
@@ -196,8 +207,9 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self):
         """Everything ends once the slots keep working."""
-        if not (self.up or self.draining):
-            self.slot_up(0)
+        for slot in self.dying | {0}:
+            if not self.draining:
+                self.slot_up(slot)
         leases = sum(total + 1 for total in self.totals.values())
         while self.open:
             assert leases >= 0, "leases without progress"

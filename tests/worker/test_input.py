@@ -145,6 +145,19 @@ def test_it_depends_on_seed_mode_epoch_and_example(inputs):
     assert noise_of(inputs(Augmented, mode="validation").minibatch(0, [0]))[100] != base
 
 
+def test_rows_are_prepared_twice_only_until_drawing_is_noticed(inputs):
+    class Counting(Sometimes):
+        def row_prep(self, row):
+            prepared.append(row["id"])
+            return super().row_prep(row)
+
+    prepared = []
+    made = inputs(Counting)
+    for batch in ([0, 1], [4, 5], [9, 10]):
+        made.minibatch(0, batch)
+    assert prepared == [100, 101, 104, 105, 104, 105, 109, 110]
+
+
 # What it leaves alone
 
 

@@ -76,6 +76,14 @@ def test_every_draw_is_noticed(generators, name):
     assert state.unchanged()
 
 
+@pytest.mark.parametrize("name", ["numpy normal", "random gauss"])
+def test_taking_the_second_of_two_normal_numbers_is_noticed(generators, name):
+    DRAWS[name]()
+    state = RngState.capture()
+    DRAWS[name]()
+    assert not state.unchanged()
+
+
 def test_the_gpus_generator_is_part_of_the_state_where_there_is_one(generators, fake_cuda, tmp_path):
     state = RngState.capture(cuda=True)
     save_state(tmp_path / "state.pt", state.to_plain())
