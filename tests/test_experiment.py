@@ -182,10 +182,11 @@ def test_epoch_checkpoints_hold_the_weights_of_each_epoch(home, points):
 def test_only_two_checkpoints_to_go_on_from_are_kept(home, points):
     experiment = Experiment(SPEC, "retention")
     experiment.run_fit(points, paced_config(epochs=3), num_chunks=5)
-    kept = sorted(path.name for path in (experiment.path / "runs" / "1" / "state").iterdir())
-    assert len(kept) == 4
-    assert kept[-1].startswith("step-000000030")
+    kept = {path.name for path in (experiment.path / "runs" / "1" / "state").iterdir()}
+    last = experiment.runs()[0].base_lease
     experiment.end()
+    assert len(kept) == 4
+    assert {f"lease-{last}.safetensors", f"lease-{last}.state.pt"} <= kept
 
 
 def test_end_is_refused_while_runs_train(home, points):
