@@ -6,6 +6,7 @@ import pytest
 
 from rapidfire_lab import ConfigError, Experiment
 from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.contract import minibatch_losses
 
 FAULTS = ["raise", "nan", "exit", "segfault", "sys.exit"]
 
@@ -55,6 +56,14 @@ def test_a_crash_shows_where_the_code_was(failed):
     run = failed.runs()[FAULTS.index("segfault")]
     assert "Segmentation fault" in run.traceback
     assert "misbehave" in run.traceback
+
+
+def test_what_a_failed_run_did_before_it_failed_is_kept(home, points):
+    experiment = Experiment(SPECS / "paced.py", "late")
+    experiment.run_fit(points, paced_config(fault="raise later"), num_chunks=1)
+    experiment.end()
+    assert experiment.runs()[0].step == 0
+    assert len(minibatch_losses(experiment, 1)) == 7
 
 
 def test_prints_go_to_the_log_of_the_run(home, points):

@@ -66,6 +66,8 @@ class Slot:
         self._residency = Residency(budget)
         self._partitions: dict[str, Partition] = {}
         self._spec_classes: dict[str, type[MLSpec]] = {}
+        self._training: TrainingRun | None = None
+        """The run of the present lease, until its commit."""
         self._preempted = False
         self._exiting = False
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
@@ -101,15 +103,22 @@ class Slot:
         try:
             layout.make_run(grant.run_id)
             with output_to(layout.log(grant.run_id)), process_state_kept():
-                return self._attempts(grant, layout)
+                done = self._attempts(grant, layout)
         except OSError as error:
-            return self._failed(grant, layout, error)
+            done = self._failed(grant, layout, error)
+        if self._training is not None:
+            # What a failed lease reached before it failed is worth seeing: how the loss grew, for instance.
+            done.points = self._training.report.drain()
+            self._training = None
+            self._free_memory()
+        return done
 
     def _attempts(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone:
         done = self._attempt(grant, layout)
         while done is None:
             # Beside the resident runs there was too little memory: the device is given to this run alone.
             self._residency.clear()
+            self._training = None
             self._free_memory()
             done = self._attempt(grant, layout)
         return done
@@ -132,7 +141,7 @@ class Slot:
 
     def _train(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone:
         started = time.perf_counter()
-        training = self._obtain(grant, layout)
+        self._training = training = self._obtain(grant, layout)
         trained = time.perf_counter()
         outcome = self._train_reporting(grant, layout, training)
         checkpointed = time.perf_counter()
@@ -141,6 +150,7 @@ class Slot:
         done = time.perf_counter()
         if training.step and outcome in ("reached", "preempted"):
             self._residency.put(grant.run, grant.lease, training)
+        self._training = None
         return LeaseDone(
             lease=grant.lease,
             outcome=outcome,
@@ -255,7 +265,7 @@ class Slot:
         text = user_traceback(error, layout.spec, layout.spec_folder_of_user())
         with contextlib.suppress(OSError):
             os.write(2, text.encode(errors="backslashreplace"))  # the run's log, also when sys.stderr is closed
-        failed = LeaseDone(
+        return LeaseDone(
             lease=grant.lease,
             outcome="failed",
             step=grant.from_step,
@@ -263,9 +273,6 @@ class Slot:
             error=describe(error, layout.spec),
             traceback=text,
         )
-        del error
-        self._free_memory()
-        return failed
 
 
 def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:

@@ -1,5 +1,6 @@
 """A small model whose minibatches take as long as the config says, and that can go wrong on demand."""
 
+import itertools
 import os
 import signal
 import time
@@ -7,6 +8,8 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional
+
+CALLS = itertools.count()
 
 
 class MLSpec:
@@ -29,6 +32,8 @@ class MLSpec:
 
 
 def misbehave(fault):
+    if fault == "raise later" and next(CALLS) >= 7:
+        raise ValueError("a mistake that shows late")
     if fault == "raise":
         raise ValueError("the user's own mistake")
     if fault == "exit":
