@@ -150,9 +150,7 @@ def measure(folder: Path, slot: OneSlot, options: argparse.Namespace) -> dict[st
             seconds = train(options.epochs if number else 1)
             tell(f"{way}: {seconds}")
             rounds[way] += [seconds] if number else []
-    return {
-        way: {kind: statistics.median(one[kind] for one in found) for kind in found[0]} for way, found in rounds.items()
-    }
+    return {way: medians(found) for way, found in rounds.items()}
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:

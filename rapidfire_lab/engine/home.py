@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from rapidfire_lab.errors import EngineError
+from rapidfire_lab.files import HOME_VARIABLE, home_folder, write_private
 
-HOME_VARIABLE = "RAPIDFIRE_LAB_HOME"
 _SOCKET_PATH_LIMIT = 100
 """Unix socket paths end at 104 to 108 bytes, depending on the system."""
 
@@ -42,12 +42,7 @@ class EngineHome:
     @classmethod
     def default(cls) -> EngineHome:
         """Home from ``$RAPIDFIRE_LAB_HOME``, else ``rapidfire_lab`` in Jupyter's data folder."""
-        chosen = os.environ.get(HOME_VARIABLE)
-        if chosen:
-            return cls(Path(chosen).expanduser().absolute())
-        from jupyter_core.paths import jupyter_data_dir
-
-        return cls(Path(jupyter_data_dir()) / "rapidfire_lab")
+        return cls(home_folder())
 
     @property
     def journal(self) -> Path:
@@ -158,21 +153,6 @@ class EngineHome:
 
     def write_identity(self, identity: EngineIdentity) -> None:
         write_private(self.identity, msgspec.json.encode(identity))
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Replace ``path`` atomically by a file that only its owner can read."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _require_private(folder: Path) -> None:

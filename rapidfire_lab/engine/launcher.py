@@ -15,8 +15,9 @@ import tempfile
 import time
 from typing import IO, TYPE_CHECKING
 
-from rapidfire_lab.engine.home import HOME_VARIABLE, EngineHome
+from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.errors import EngineError
+from rapidfire_lab.files import HOME_VARIABLE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from rapidfire_lab.engine.home import write_private
+from rapidfire_lab.files import write_private
 
 
 class SpecInfo(msgspec.Struct, kw_only=True):
@@ -109,6 +109,8 @@ class ExperimentLayout:
         for path in self._state_folder(run_id).glob("*lease-*"):  # with what killed slots had half written
             if path.name not in kept:
                 path.unlink(missing_ok=True)
+        for path in self.checkpoints(run_id).glob(".*.tmp"):
+            path.unlink(missing_ok=True)
 
     def drop_run(self, run_id: int) -> None:
         """Free a deleted run's disk; its log stays."""

@@ -279,5 +279,5 @@ class TestStore:
         monkeypatch.setenv("RAPIDFIRE_LAB_HOME", str(tmp_path))
         assert default_store() == tmp_path / "data"
         monkeypatch.delenv("RAPIDFIRE_LAB_HOME")
-        monkeypatch.setattr(store, "jupyter_data_dir", lambda: "/jupyter")
+        monkeypatch.setenv("JUPYTER_DATA_DIR", "/jupyter")
         assert default_store() == Path("/jupyter/rapidfire_lab/data")

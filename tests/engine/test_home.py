@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from rapidfire_lab.engine import home as home_module
-from rapidfire_lab.engine.home import EngineHome, EngineIdentity, write_private
+from rapidfire_lab.engine.home import EngineHome, EngineIdentity
 from rapidfire_lab.errors import EngineError
+from rapidfire_lab.files import write_private
 
 IDENTITY = EngineIdentity(
     pid=123, epoch="abc", version="0.1", api_level=1, address="ipc:///somewhere/wire.sock", started=1_700_000_000.5

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from torch import nn
 
-from rapidfire_lab.worker import checkpoint
-from rapidfire_lab.worker.checkpoint import load_state, load_weights, save_state, save_weights, write_atomically
+from rapidfire_lab import files
+from rapidfire_lab.files import write_atomically
+from rapidfire_lab.worker.checkpoint import load_state, load_weights, save_state, save_weights
 
 
 @pytest.fixture
@@ -200,7 +201,7 @@ def test_a_file_appears_under_its_name_when_it_is_whole(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
     write_atomically(path, write)
-    assert sorted(seen) == [".file.tmp", "file"]
+    assert sorted(seen) == [f".file.{os.getpid()}.tmp", "file"]
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -232,13 +233,13 @@ def test_a_write_that_fails_before_it_made_a_file_says_why(tmp_path):
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     path = tmp_path / "file"
     synced = []
-    monkeypatch.setattr(checkpoint, "_sync", lambda target: synced.append((target, path.exists())))
+    monkeypatch.setattr(files, "_sync", lambda target: synced.append((target, path.exists())))
     write_atomically(path, lambda temporary: temporary.write_bytes(b"new"))
-    assert synced == [(tmp_path / ".file.tmp", False), (tmp_path, True)]
+    assert synced == [(tmp_path / f".file.{os.getpid()}.tmp", False), (tmp_path, True)]
 
 
 def test_a_leftover_of_a_killed_process_is_written_over(tmp_path, path):
-    (tmp_path / f".{path.name}.tmp").write_bytes(b"half a checkpoint")
+    (tmp_path / f".{path.name}.{os.getpid()}.tmp").write_bytes(b"half a checkpoint")
     round_trip(path, {"w": torch.ones(2)})
     assert list(tmp_path.iterdir()) == [path]
 
