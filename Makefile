@@ -12,18 +12,22 @@ export PIP_NO_INPUT := 1
 export YARN_ENABLE_TELEMETRY := 0
 export YARN_ENABLE_IMMUTABLE_INSTALLS := 1
 
+CHROMIUM ?= chromium
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+
 INSTALLED := $(VENV)/.installed
 PACKAGES := node_modules/.yarn-state.yml
 LABEXTENSION := rapidfire_lab/labextension/package.json
 FRONT_END := $(shell find src schema style -type f -not -path '*/__tests__/*') tsconfig.json
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test lint format clean check-tools
+.PHONY: help setup demo lab test ui-test chromium lint format clean check-tools
 
 help:
 	@echo 'make demo    train the digits example in this terminal'
 	@echo 'make lab     open the digits tutorial in JupyterLab'
-	@echo 'make test    lint, front-end tests, Python tests'
+	@echo 'make test    lint, front-end tests, journeys in a browser, Python tests'
+	@echo 'make ui-test journeys through JupyterLab in Chromium'
 	@echo 'make lint    all linters, nothing is changed'
 	@echo 'make format  let the formatters and linters mend what they can'
 	@echo 'make setup   $(VENV) with all dependencies, and the built JupyterLab extension'
@@ -38,7 +42,22 @@ lab: setup
 test: setup
 	$(MAKE) lint
 	jlpm test
+	$(MAKE) ui-test
 	$(BIN)/python -m pytest
+
+ui-test: setup chromium
+	@if command -v '$(CHROMIUM)' >/dev/null; then \
+	  cd ui-tests && jlpm install && CHROMIUM=$$(command -v '$(CHROMIUM)') jlpm test; \
+	elif test -n "$$CI"; then \
+	  echo 'The UI tests need Chromium, and there is none.' >&2; exit 1; \
+	else \
+	  echo 'SKIPPED: the UI tests need Chromium. Install it, or set CHROMIUM to its path.'; \
+	fi
+
+# Debian's own browser, where it is missing and we may install it. Playwright never downloads one.
+chromium:
+	@command -v '$(CHROMIUM)' >/dev/null || test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null \
+	  || { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes chromium; }
 
 lint: setup
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
@@ -127,7 +128,9 @@ class EngineClient:
         """
         if not self.is_alive():
             return False
-        self.request(Shutdown(request_id=new_request_id()), start=False)
+        # An engine that is already shutting down does not answer; what counts is that it goes.
+        with contextlib.suppress(EngineError):
+            self.request(Shutdown(request_id=new_request_id()), min(timeout, _ANSWER_SECONDS), start=False)
         deadline = time.monotonic() + timeout
         while self.is_alive():
             if time.monotonic() > deadline:
