@@ -176,6 +176,8 @@ class Experiment:
     def _wait_for(self, run_ids: list[int] | None, view: RunView | None, timeout: float | None = None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
+            if self._active(run_ids):
+                self._client.start()
             while self._active(run_ids) and self._engine_goes_on():
                 looked = time.monotonic()
                 if view is not None:
@@ -200,7 +202,6 @@ class Experiment:
             return True
         if self._client.home.stopped.exists():
             print("Detached: the engine was stopped. The runs go on when it starts again, e.g. by wait().")
-            self._client.home.stopped.unlink(missing_ok=True)
             return False
         self._client.start()
         return True
