@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -53,15 +54,21 @@ def test_a_killed_process_changes_nothing(role, undisturbed, points, tmp_path):
         experiment.end()
 
 
-def test_stopping_the_engine_commits_and_the_next_one_goes_on(undisturbed, points, tmp_path, capsys):
+def test_stopping_the_engine_commits_and_the_next_one_goes_on(undisturbed, points, tmp_path, capsys, monkeypatch):
     with engine_home(tmp_path / "home", slots=2, tracking=False, device="cpu"):
         experiment = Experiment(SPEC, "stopped-engine")
         experiment.run_fit(points, CONFIGS, wait=False)
         wait_until(lambda: total_steps(experiment) >= 20, "20 steps")
+        watching, goes_on = threading.Event(), experiment._engine_goes_on
+        monkeypatch.setattr(experiment, "_engine_goes_on", lambda: watching.set() or goes_on())
+        waiting = threading.Thread(target=experiment.wait)
+        waiting.start()
+        assert watching.wait(60)
         assert EngineClient().stop()
+        waiting.join(timeout=60)
         committed = sum(run.step for run in experiment.runs())
         assert committed >= 20
-        experiment.wait(timeout=180)
+        assert not waiting.is_alive()
         assert not EngineClient().is_alive()
         assert "Detached: the engine was stopped" in capsys.readouterr().out
         experiment.wait(timeout=180)
