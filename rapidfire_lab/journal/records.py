@@ -74,6 +74,9 @@ class RunRecord(msgspec.Struct, kw_only=True):
     started: float | None
     ended: float | None
     rev: int
+    warm_start: bool
+    parent_step: int | None
+    carried: str | None
 
     @property
     def total_steps(self) -> int:

@@ -147,7 +147,26 @@ CREATE TABLE requests (
 );
 """
 
-MIGRATIONS = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE runs ADD COLUMN warm_start INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN parent_step INTEGER;
+ALTER TABLE runs ADD COLUMN carried TEXT;
+
+CREATE TABLE metric_buckets (
+    run INTEGER NOT NULL,
+    name INTEGER NOT NULL,
+    bucket INTEGER NOT NULL,
+    low REAL NOT NULL,
+    low_step INTEGER NOT NULL,
+    low_time REAL NOT NULL,
+    high REAL NOT NULL,
+    high_step INTEGER NOT NULL,
+    high_time REAL NOT NULL,
+    PRIMARY KEY (run, name, bucket)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)
 """Script ``i`` takes the file from version ``i`` to ``i + 1``; a published script never changes."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(
