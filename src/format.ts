@@ -1,0 +1,54 @@
+import { KnobValue } from './tokens';
+
+/**
+ * A number or other value of a knob or metric, short enough for a table cell.
+ */
+export function formatValue(value: KnobValue | undefined): string {
+  if (value === null || value === undefined) {
+    return '–';
+  }
+  if (typeof value === 'number') {
+    return Number.isInteger(value) ? `${value}` : formatNumber(value);
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/**
+ * Four significant digits, without trailing zeros: 0.0123, 1.5e-7.
+ */
+function formatNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-4 || size >= 1e6)) {
+    return value.toExponential(3).replace(/\.?0+e/, 'e');
+  }
+  return `${Number(value.toPrecision(4))}`;
+}
+
+/**
+ * Seconds as a clock shows them: 0:07, 12:30, 3:05:00.
+ */
+export function formatDuration(seconds: number | null): string {
+  if (seconds === null || !Number.isFinite(seconds)) {
+    return '';
+  }
+  const whole = Math.max(0, Math.round(seconds));
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor((whole % 3600) / 60);
+  const two = (value: number) => `${value}`.padStart(2, '0');
+  const rest = two(whole % 60);
+  return hours ? `${hours}:${two(minutes)}:${rest}` : `${minutes}:${rest}`;
+}
+
+export function formatPercent(share: number): string {
+  return `${Math.floor(100 * share)} %`;
+}
+
+const SECTIONS = ['train', 'user_knobs', 'args', 'name'];
+
+/**
+ * A knob's name without its sections: "lr" for "train.optimizer.args.lr", "optimizer" for its name.
+ */
+export function shortKnob(path: string): string {
+  const parts = path.split('.').filter(part => !SECTIONS.includes(part));
+  return parts[parts.length - 1] ?? path;
+}
