@@ -9,12 +9,7 @@ export type EngineState = 'running' | 'idle' | 'not running';
 
 /** Every status that the journal knows of a run. */
 export type RunStatus =
-  | 'queued'
-  | 'running'
-  | 'stopped'
-  | 'completed'
-  | 'failed'
-  | 'deleted';
+  'queued' | 'running' | 'stopped' | 'completed' | 'failed' | 'deleted';
 
 /** What can be asked of runs. */
 export type OperationName = 'stop' | 'resume' | 'delete' | 'clone' | 'cancel';
@@ -395,7 +390,10 @@ export interface IRunService extends IDisposable {
   artifactUrl(experiment: string, artifact: IArtifact): string;
 
   /** An `mlflow_url` as the browser needs it; of one run where it is given. */
-  mlflowUrl(experiment: IExperiment, mlflowRunId?: string | null): string | null;
+  mlflowUrl(
+    experiment: IExperiment,
+    mlflowRunId?: string | null
+  ): string | null;
 }
 
 export interface ISeriesQuery {
