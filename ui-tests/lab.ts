@@ -1,0 +1,180 @@
+import { expect, test as galata } from '@jupyterlab/galata';
+import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
+import type { ConsoleMessage, Locator, Page } from '@playwright/test';
+
+export { expect };
+
+/** Code that every journey's notebook starts with: data, and configs whose minibatches take their time. */
+export const PRELUDE = `
+import os, tempfile
+from pathlib import Path
+import numpy as np, pandas as pd
+from rapidfire_lab import DataHandle, Experiment, GridSearch, List
+
+folder, rng = Path(tempfile.mkdtemp()), np.random.default_rng(5)
+for partition, rows in (("train", 320), ("validation", 64)):
+    values = rng.normal(size=(rows, 2))
+    label = (values[:, 0] > 0).astype(int) + (values[:, 1] > 0.5)
+    table = pd.DataFrame({"id": range(rows), "a": values[:, 0], "b": values[:, 1], "label": label})
+    table.to_csv(folder / f"{partition}.csv", index=False)
+handle = DataHandle({name: folder / f"{name}.csv" for name in ("train", "validation")})
+spec = os.path.join(os.environ["RAPIDFIRE_LAB_SPECS"], "paced.py")
+
+def config(lr, epochs=1000, pause=0.03, **knobs):
+    return {
+        "train": {"epochs": epochs, "batch_size": 32, "optimizer": {"name": "AdamW", "args": {"lr": lr}}},
+        "user_knobs": {"width": 8, "pause": pause, **knobs},
+        "named_metrics": ["top1_accuracy"],
+    }
+`;
+
+/** A cell that trains two configs for much longer than a journey takes, and is busy all the while. */
+export function train(experiment: string): string {
+  return `${PRELUDE}
+experiment = Experiment(spec, ${JSON.stringify(experiment)})
+experiment.run_fit(handle, GridSearch(config(List([0.003, 0.01]))))
+`;
+}
+
+/**
+ * What JupyterLab itself, without us, writes to the console as errors.
+ */
+const NOT_OURS = [
+  // Galata's server has no such services.
+  /api\/(metrics|resource-usage)/,
+  // Kernels that a journey restarts or shuts down on purpose.
+  /WebSocket connection to .*\/api\/(kernels|events|terminals)/,
+  /Kernel: .*(dead|unknown|restart)/i,
+  /Canceled future for/
+];
+
+/**
+ * Galata's test, which fails when the page wrote an error to its console.
+ */
+export const test = galata.extend<{ consoleErrors: string[] }>({
+  consoleErrors: [
+    async ({ page }, use) => {
+      const errors = watchConsole(page);
+      await use(errors);
+      expect(errors, 'errors in the console').toEqual([]);
+    },
+    { auto: true }
+  ]
+});
+
+/** Collect what a page writes to its console as errors, but for what is not ours. */
+export function watchConsole(page: Page | IJupyterLabPageFixture): string[] {
+  const errors: string[] = [];
+  const add = (text: string) => {
+    if (!NOT_OURS.some(known => known.test(text))) {
+      errors.push(text);
+    }
+  };
+  page.on('pageerror', error => add(error.message));
+  page.on('console', (message: ConsoleMessage) => {
+    if (message.type() === 'error') {
+      add(`${message.text()} ${message.location().url}`);
+    }
+  });
+  return errors;
+}
+
+type Anywhere = Page | IJupyterLabPageFixture | Locator;
+
+/** A run table: in the sidebar, the dashboard or a cell's output. */
+export class Runs {
+  constructor(private readonly _where: Anywhere) {}
+
+  get table(): Locator {
+    return this._where.getByRole('table', { name: 'Runs', exact: true });
+  }
+
+  /** The row of a run. */
+  row(runId: number): Locator {
+    return this.table
+      .getByRole('row')
+      .filter({ has: this.progressBar(runId) })
+      .first();
+  }
+
+  progressBar(runId: number): Locator {
+    return this._where.getByRole('progressbar', {
+      name: `Progress of run ${runId}`,
+      exact: true
+    });
+  }
+
+  button(action: string, runId: number): Locator {
+    return this.table.getByRole('button', {
+      name: `${action} run ${runId}`,
+      exact: true
+    });
+  }
+
+  async press(action: string, runId: number): Promise<void> {
+    await this.button(action, runId).click();
+  }
+
+  /** Wait until a run's row says a status. */
+  async says(runId: number, status: string): Promise<void> {
+    await expect(this.row(runId)).toContainText(status);
+  }
+
+  /** Percent of a run that is done. */
+  async progress(runId: number): Promise<number> {
+    const bar = this.progressBar(runId).first();
+    return Number(await bar.getAttribute('aria-valuenow'));
+  }
+
+  /** Wait until a run has come further than it is now. */
+  async moves(runId: number): Promise<void> {
+    const text = async () =>
+      `${await this.progress(runId)} ${await this.row(runId).innerText()}`;
+    const before = await text();
+    await expect.poll(text, { message: `run ${runId} moves` }).not.toBe(before);
+  }
+}
+
+/** The sidebar of RapidFire Lab, opened where it is not. */
+export async function openSidebar(page: Page): Promise<Locator> {
+  const tab = page.getByRole('tab', { name: /RapidFire Lab/ });
+  if ((await tab.getAttribute('aria-selected')) !== 'true') {
+    await tab.click();
+  }
+  const sidebar = page.getByRole('region', { name: 'RapidFire Lab' });
+  await expect(sidebar).toBeVisible();
+  return sidebar;
+}
+
+/** Run the notebook's first cell and leave it busy. */
+export async function startCell(
+  page: IJupyterLabPageFixture,
+  notebook: string,
+  code: string
+): Promise<Locator> {
+  await page.notebook.createNew(notebook);
+  await page.notebook.setCell(0, 'code', code);
+  await page.notebook.selectCells(0);
+  await page.keyboard.press('Control+Enter');
+  return page.locator('.jp-Notebook .jp-OutputArea').first();
+}
+
+/** Whether the notebook's first cell is still running. */
+export async function isBusy(page: Page): Promise<void> {
+  await expect(page.locator('.jp-InputPrompt').first()).toHaveText('[*]:');
+}
+
+/** Stop every run of an experiment, so that the next journey has the slots to itself. */
+export async function cancelAll(page: Page, experiment: string): Promise<void> {
+  const address = `/rapidfire-lab/api/experiments/${experiment}/ops`;
+  const response = await page.request.post(address, {
+    data: { operation: 'cancel', request_id: `${Math.random()}` }
+  });
+  expect([202, 404, 503]).toContain(response.status());
+}
+
+/** Folder of the engine behind the page's server. */
+export async function engineHome(page: Page): Promise<string> {
+  const response = await page.request.get('/rapidfire-lab/api/engine');
+  return (await response.json()).home;
+}

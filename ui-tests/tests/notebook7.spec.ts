@@ -1,0 +1,35 @@
+import { expect, test } from '@playwright/test';
+
+import { cancelAll, Runs, train, watchConsole } from '../lab';
+
+test('a notebook of Notebook 7 shows and controls its runs', async ({
+  page
+}) => {
+  const errors = watchConsole(page);
+  const cell = {
+    cell_type: 'code',
+    source: train('seven'),
+    metadata: {},
+    outputs: [],
+    execution_count: null
+  };
+  const content = {
+    cells: [cell],
+    metadata: { kernelspec: { name: 'python3', display_name: 'Python 3' } },
+    nbformat: 4,
+    nbformat_minor: 4
+  };
+  await page.request.put('/api/contents/seven.ipynb', {
+    data: { type: 'notebook', format: 'json', content }
+  });
+  await page.goto('/notebooks/seven.ipynb');
+  await page.locator('.jp-Notebook .jp-CodeCell').first().click();
+  await page.keyboard.press('Control+Enter');
+  const runs = new Runs(page.locator('.jp-OutputArea').first());
+  await runs.says(1, 'running');
+  await runs.moves(1);
+  await runs.press('Stop', 1);
+  await runs.says(1, 'stopped');
+  await cancelAll(page, 'seven');
+  expect(errors).toEqual([]);
+});
