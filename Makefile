@@ -21,13 +21,14 @@ LABEXTENSION := rapidfire_lab/labextension/package.json
 FRONT_END := $(shell find src schema style -type f -not -path '*/__tests__/*') tsconfig.json
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test ui-test chromium lint format clean check-tools
+.PHONY: help setup demo lab test ui-test screenshots chromium lint format clean check-tools
 
 help:
 	@echo 'make demo    train the digits example in this terminal'
 	@echo 'make lab     open the digits tutorial in JupyterLab'
 	@echo 'make test    lint, front-end tests, journeys in a browser, Python tests'
 	@echo 'make ui-test journeys through JupyterLab in Chromium'
+	@echo 'make screenshots  take the pictures of the README anew'
 	@echo 'make lint    all linters, nothing is changed'
 	@echo 'make format  let the formatters and linters mend what they can'
 	@echo 'make setup   $(VENV) with all dependencies, and the built JupyterLab extension'
@@ -53,6 +54,10 @@ ui-test: setup chromium
 	else \
 	  echo 'SKIPPED: the UI tests need Chromium. Install it, or set CHROMIUM to its path.'; \
 	fi
+
+screenshots: setup chromium
+	cd ui-tests && jlpm install && \
+	  SCREENSHOTS='$(CURDIR)/docs/images' CHROMIUM=$$(command -v '$(CHROMIUM)') jlpm test screenshots
 
 # Debian's own browser, where it is missing and we may install it. Playwright never downloads one.
 chromium:

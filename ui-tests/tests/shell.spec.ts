@@ -58,7 +58,7 @@ test('the sidebar comes back after a reload, in the dark theme too', async ({
 }) => {
   await page.theme.setDarkTheme();
   await openSidebar(page);
-  await page.reload({ waitForIsReady: false });
+  await page.reload();
   await expect(
     page.getByRole('region', { name: 'RapidFire Lab' })
   ).toBeVisible();

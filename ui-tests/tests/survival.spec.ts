@@ -19,7 +19,7 @@ test('runs stay live through a reload while the kernel is busy', async ({
   const runs = new Runs(await openSidebar(page));
   await runs.moves(1);
   await page.notebook.save();
-  await page.reload({ waitForIsReady: false });
+  await page.reload();
 
   const after = new Runs(page.locator('.jp-Notebook .jp-OutputArea').first());
   await after.says(1, 'running');
