@@ -157,7 +157,7 @@ class Experiment:
     def _watch(self, run_ids: list[int], *, wait: bool) -> None:
         from rapidfire_lab.display import show_runs
 
-        view = show_runs(self._reader(), self.name, run_ids)
+        view = show_runs(self._client.home, self._reader(), self.name, run_ids)
         if not wait:
             view.follow()
             return
@@ -214,7 +214,7 @@ class Experiment:
         """Show the experiment's runs, live as long as any is training."""
         from rapidfire_lab.display import show_runs
 
-        show_runs(self._reader(), self.name, None).follow()
+        show_runs(self._client.home, self._reader(), self.name, None).follow()
 
     # Control
 

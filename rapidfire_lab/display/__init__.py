@@ -1,4 +1,4 @@
-"""How runs are shown: a live table with progress bars in a terminal, a live HTML table in a notebook."""
+"""How runs are shown: a live table with progress bars in a terminal, a display of several MIME types in a notebook."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rapidfire_lab.display.terminal import TerminalView
 
 if TYPE_CHECKING:
     from rapidfire_lab.display.notebook import NotebookView
+    from rapidfire_lab.engine.home import EngineHome
     from rapidfire_lab.journal import JournalReader
 
     RunView = TerminalView | NotebookView
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["RunTable", "TerminalView", "show_runs"]
 
 
-def show_runs(journal: JournalReader, experiment: str, run_ids: list[int] | None) -> RunView:
-    """Show runs (all of them for None) where the code runs: in the notebook's output or in the terminal."""
-    table = RunTable(journal, experiment, run_ids)
+def show_runs(home: EngineHome, journal: JournalReader, experiment: str, run_ids: list[int] | None) -> RunView:
+    """Show runs and their clones (all runs for None) where the code runs: in the notebook's output or the terminal.
+
+    The terminal's view reads the caller's journal; a notebook's outlives the cell and opens its own.
+    """
     if _in_notebook():
         from rapidfire_lab.display.notebook import NotebookView
 
-        return NotebookView(table)
-    return TerminalView(table)
+        return NotebookView(home, experiment, run_ids)
+    return TerminalView(RunTable(journal, experiment, run_ids))
 
 
 def _in_notebook() -> bool:

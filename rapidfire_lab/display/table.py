@@ -67,7 +67,10 @@ class TableSnapshot:
 
 
 class RunTable:
-    """Takes snapshots of an experiment's runs; epochs' metrics are read again only for runs that moved."""
+    """Takes snapshots of an experiment's runs; epochs' metrics are read again only for runs that moved.
+
+    Of all runs, or of some and their clones.
+    """
 
     def __init__(self, journal: JournalReader, experiment: str, run_ids: list[int] | None = None) -> None:
         self._journal = journal
@@ -88,9 +91,8 @@ class RunTable:
     def _runs(self) -> list[RunRecord]:
         record = self._journal.experiment(self._experiment)
         runs = self._journal.runs(record.id) if record else []
-        return [
-            run for run in runs if run.status != "deleted" and (self._run_ids is None or run.run_id in self._run_ids)
-        ]
+        chosen = None if self._run_ids is None else _with_clones(runs, self._run_ids)
+        return [run for run in runs if run.status != "deleted" and (chosen is None or run.run_id in chosen)]
 
     def _row(self, run: RunRecord, leaf: dict[str, Any], knobs: list[str]) -> RunRow:
         done = max(run.step, run.live_step) / run.total_steps
@@ -115,6 +117,15 @@ class RunTable:
             known = (run.completed_epochs, {point.name: point.value for point in points})
             self._metrics[run.run_id] = known
         return known[1]
+
+
+def _with_clones(runs: list[RunRecord], run_ids: set[int]) -> set[int]:
+    """Runs and what was cloned from them, and from their clones; a clone's run id is larger than its parent's."""
+    family = set(run_ids)
+    for run in runs:
+        if run.parent in family:
+            family.add(run.run_id)
+    return family
 
 
 def _seconds_left(run: RunRecord, done: float) -> float | None:

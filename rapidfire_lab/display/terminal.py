@@ -53,7 +53,7 @@ class TerminalView:
         for row in snapshot.rows:
             state = (row.status, row.epoch)
             if self._told.get(row.run_id, ("queued", "")) != state and row.status != "queued":
-                self._console.print(_line(row), highlight=False, markup=False)
+                self._console.print(run_line(row), highlight=False, markup=False)
             self._told[row.run_id] = state
 
     def follow(self) -> None:
@@ -73,7 +73,8 @@ class TerminalView:
             self._console.print(render(self._table.snapshot()))
 
 
-def _line(row: RunRow) -> str:
+def run_line(row: RunRow) -> str:
+    """One run in a line of plain text."""
     metrics = "  ".join(f"{name} {format_value(value)}" for name, value in row.metrics.items())
     note = f"  {row.error or row.note}" if row.error or row.note else ""
     return f"run {row.run_id}  {row.status}  epoch {row.epoch}  {row.progress:4.0%}  {metrics}{note}"

@@ -45,6 +45,11 @@ class EngineHome:
         return cls(home_folder())
 
     @property
+    def key(self) -> str:
+        """Stands for the home in notebooks, which are shared, without giving its path away."""
+        return hashlib.blake2b(os.fsencode(self.root.resolve()), digest_size=8).hexdigest()
+
+    @property
     def journal(self) -> Path:
         return self.root / "journal.sqlite"
 
