@@ -20,6 +20,7 @@ from rapidfire_lab.display.notebook import NotebookView
 from rapidfire_lab.display.table import format_seconds, short_knob
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.journal import ACTIVE_STATUSES
 from tests.conftest import SPECS, engine_home, paced_config, wait_until
 
 
@@ -28,7 +29,7 @@ def test_a_terminal_shows_a_live_table_with_bars(experiment, points):
     console = Console(file=screen, force_terminal=True, width=160, color_system=None)
     experiment.run_fit(points, [paced_config(pause=0.02), paced_config(width=9, fault="raise")], wait=False)
     view = TerminalView(RunTable(experiment.reader(), experiment.name), console)
-    while experiment.runs()[0].status != "completed":
+    while any(run.status in ACTIVE_STATUSES for run in experiment.runs()):
         view.update()
     view.close()
     text = screen.getvalue()
