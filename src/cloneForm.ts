@@ -1,5 +1,5 @@
 import { IKnobField } from './knobFields';
-import { fieldText } from './knobValues';
+import { fieldText, parseKnob } from './knobValues';
 import { IRunConfig, KnobValue } from './tokens';
 
 /** Whether a knob gets one value, one per clone out of a list, or draws from an interval. */
@@ -73,6 +73,48 @@ export function setInput(
 ): ICloneForm {
   const input = { ...inputOf(form, field), ...change };
   return { ...form, inputs: { ...form.inputs, [field.id]: input } };
+}
+
+/**
+ * Enter a knob in another mode, starting from what it has in the present one.
+ */
+export function setMode(
+  form: ICloneForm,
+  field: IKnobField,
+  mode: KnobMode
+): ICloneForm {
+  const input = inputOf(form, field);
+  const before = untouched(form, field);
+  if (mode === 'list' && input.list === before.list) {
+    return setInput(form, field, { mode, list: listText(field, input.text) });
+  }
+  if (mode === 'range' && !input.start && !input.end) {
+    return setInput(form, field, { mode, ...rangeAround(field, input.text) });
+  }
+  return setInput(form, field, { mode });
+}
+
+function listText(field: IKnobField, text: string): string {
+  if (field.kind === 'boolean') {
+    return 'true, false';
+  }
+  return field.kind === 'json' ? `[${text}]` : text;
+}
+
+/** An interval to edit: up to twice a count, an order of magnitude around any other number. */
+function rangeAround(field: IKnobField, text: string): Partial<IKnobInput> {
+  const parsed = parseKnob({ ...field, nullable: false }, text);
+  const value = 'value' in parsed ? Number(parsed.value) : 0;
+  if (!(value > 0)) {
+    return {};
+  }
+  if (field.kind === 'integer') {
+    return { start: `${value}`, end: `${2 * value}` };
+  }
+  const [start, end] = [value / 10, 10 * value].map(
+    bound => `${Number(bound.toPrecision(12))}`
+  );
+  return { start, end, log: true };
 }
 
 /**

@@ -37,11 +37,17 @@ export function makeField(
 }
 
 /**
- * What a knob is called beside its field: its key, or the part that a class name is for.
+ * What a knob is called: its key, the part that a class name is for, or the keys down to it.
  */
 export function fieldName(field: IKnobField): string {
-  const [last, ...others] = [...field.path].reverse();
-  return isClassName(field) ? others[0] : last;
+  const { path } = field;
+  if (isClassName(field)) {
+    return path[1];
+  }
+  if (path[0] === 'user_knobs') {
+    return path.slice(1).join('.');
+  }
+  return path[2] === 'args' ? path.slice(3).join('.') : path[path.length - 1];
 }
 
 /** Whether a field is the name of the optimizer or of the scheduler. */
