@@ -47,26 +47,28 @@ export function KnobRange(props: IKnobRangeProps): JSX.Element {
         value={input.end}
         onChange={event => onChange({ end: event.target.value })}
       />
-      <label title={trans.__('Draw evenly over orders of magnitude')}>
-        <input
-          type="checkbox"
-          className="jp-mod-styled"
-          checked={input.log}
-          onChange={event => onChange({ log: event.target.checked })}
-        />
-        {trans.__('log')}
-      </label>
-      {field.kind === 'number' && (
-        <label title={trans.__('Draw whole numbers only')}>
+      <div className="jp-rf-Knob-range-kind">
+        <label title={trans.__('Draw evenly over orders of magnitude')}>
           <input
             type="checkbox"
             className="jp-mod-styled"
-            checked={input.whole}
-            onChange={event => onChange({ whole: event.target.checked })}
+            checked={input.log}
+            onChange={event => onChange({ log: event.target.checked })}
           />
-          {trans.__('whole')}
+          {trans.__('log')}
         </label>
-      )}
+        {field.kind === 'number' && (
+          <label title={trans.__('Draw whole numbers only')}>
+            <input
+              type="checkbox"
+              className="jp-mod-styled"
+              checked={input.whole}
+              onChange={event => onChange({ whole: event.target.checked })}
+            />
+            {trans.__('whole')}
+          </label>
+        )}
+      </div>
     </div>
   );
 }
