@@ -19,10 +19,10 @@ import { IRun, IRunConfig, KnobValue } from './tokens';
 /** All fields of a form, in the order of the sections. */
 export function fieldsOf(form: ICloneForm): IKnobField[] {
   return [
-    ...trainingFields(form.parent),
     ...partFields(form, 'optimizer'),
-    ...partFields(form, 'lr_scheduler'),
     ...knobFields(form),
+    ...trainingFields(form.parent),
+    ...partFields(form, 'lr_scheduler'),
     metricsField(form.parent)
   ];
 }

@@ -1,3 +1,5 @@
+import { JSONExt } from '@lumino/coreutils';
+
 import { IKnobField } from './knobFields';
 import { fieldText, parseKnob } from './knobValues';
 import { IRunConfig, KnobValue } from './tokens';
@@ -72,7 +74,12 @@ export function setInput(
   change: Partial<IKnobInput>
 ): ICloneForm {
   const input = { ...inputOf(form, field), ...change };
-  return { ...form, inputs: { ...form.inputs, [field.id]: input } };
+  const inputs = { ...form.inputs, [field.id]: input };
+  // Typed back to what it was, a field is as good as untouched.
+  if (JSONExt.deepEqual({ ...input }, { ...untouched(form, field) })) {
+    delete inputs[field.id];
+  }
+  return { ...form, inputs };
 }
 
 /**

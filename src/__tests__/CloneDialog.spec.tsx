@@ -166,8 +166,8 @@ describe('the Clone-Modify dialog', () => {
     await user.click(screen.getByLabelText('bf16'));
     expect(submitButton().textContent).toBe('Make 6 clones');
     expect(changes()).toEqual([
-      'precision fp32 → [fp32, bf16]',
-      'width 16 → [32, 64, 128]'
+      'width 16 → [32, 64, 128]',
+      'precision fp32 → [fp32, bf16]'
     ]);
   });
 

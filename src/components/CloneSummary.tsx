@@ -28,8 +28,7 @@ export function CloneSummary(props: ICloneSummaryProps): JSX.Element {
       className="jp-rf-CloneSummary"
       aria-label={trans.__('What the clone changes')}
     >
-      <ConfigDiff diff={reading.diff} trans={trans} />
-      {reading.isDrawn && <CloneCount {...props} />}
+      <EngineNotice service={model.service} trans={trans} />
       {wrong.length > 0 && (
         <p className="jp-rf-CloneSummary-wrong">
           {trans.__('To correct:')}{' '}
@@ -50,7 +49,8 @@ export function CloneSummary(props: ICloneSummaryProps): JSX.Element {
       <div role="alert" className="jp-rf-CloneSummary-refusal">
         {refusal}
       </div>
-      <EngineNotice service={model.service} trans={trans} />
+      <ConfigDiff diff={reading.diff} trans={trans} />
+      {reading.isDrawn && <CloneCount {...props} />}
       <CloneStatus check={model.check} trans={trans} />
     </section>
   );

@@ -34,7 +34,7 @@ export function KnobField(props: IKnobFieldProps): JSX.Element {
   const name = fieldName(field);
   const input = inputOf(form, field);
   const message = messages.get(field.id);
-  const isChanged = changed.has(field.id) || field.id in form.inputs;
+  const isChanged = changed.has(field.id);
   const note = message ?? hint(props, isChanged);
   const marks = {
     id,
@@ -90,7 +90,7 @@ export function KnobField(props: IKnobFieldProps): JSX.Element {
           trans={trans}
         />
       )}
-      <KnobReset {...props} isChanged={isChanged} />
+      <KnobReset {...props} isTouched={isChanged || field.id in form.inputs} />
       {note && (
         <div
           id={`${id}-note`}
@@ -105,16 +105,16 @@ export function KnobField(props: IKnobFieldProps): JSX.Element {
 
 /** The button at the end of the row, where there is something to take back. */
 function KnobReset(
-  props: IKnobFieldProps & { isChanged: boolean }
+  props: IKnobFieldProps & { isTouched: boolean }
 ): JSX.Element | null {
-  const { field, form, edit, isChanged, trans } = props;
+  const { field, form, edit, isTouched, trans } = props;
   const name = fieldName(field);
   const isAdded = form.added.some(knob => knob.path.join('.') === field.id);
   const isSpare =
     field.path[2] === 'args' &&
     field.parent !== undefined &&
     !keepsName(form, field.path[1] as TorchPart);
-  if (!isAdded && !isSpare && !isChanged) {
+  if (!isAdded && !isSpare && !isTouched) {
     return null;
   }
   const label =
