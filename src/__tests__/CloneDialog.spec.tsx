@@ -204,6 +204,49 @@ describe('the Clone-Modify dialog', () => {
     expect(fake.operate).not.toHaveBeenCalled();
   });
 
+  it('adds what was typed also when the next click submits', async () => {
+    await openForm();
+    await retype('lr', '0.1');
+    const section = screen.getByRole('group', { name: 'Optimizer' });
+    await user.click(
+      within(section).getByRole('button', { name: 'Add an argument' })
+    );
+    await user.type(screen.getByLabelText('Name'), 'eps');
+    await user.type(screen.getByLabelText('Value as JSON'), '1e-7');
+    await user.click(submitButton());
+    await result;
+    expect(fake.operate.mock.calls[0][1].changes).toEqual({
+      train: { optimizer: { args: { lr: 0.1, eps: 1e-7 } } }
+    });
+  });
+
+  it('draws from the range that was entered', async () => {
+    await openForm();
+    choose('dropout', 'range');
+    await user.type(screen.getByLabelText('Start of dropout'), '2');
+    const end = screen.getByLabelText('End of dropout');
+    await user.type(end, '1');
+    expect(end.getAttribute('aria-invalid')).toBe('true');
+    screen.getByText('The start has to be below the end.');
+    await user.type(end, '6');
+    const row = within(end.closest<HTMLElement>('.jp-rf-Knob')!);
+    await user.click(row.getByLabelText('log'));
+    await user.click(row.getByLabelText('whole'));
+    expect(changes()).toEqual(['dropout 0 → 2 … 16, log']);
+    expect(submitButton().textContent).toBe('Make 4 clones');
+  });
+
+  it('gives long JSON several lines, where Enter is a new one', async () => {
+    const layers = Array.from({ length: 30 }, (_, index) => index);
+    fake.config = { ...fake.config, user_knobs: { layers } };
+    await openForm();
+    const input = screen.getByLabelText('layers');
+    expect(input.localName).toBe('textarea');
+    await user.type(input, '{Enter}x');
+    screen.getByText('Write JSON: 0.5, true, null, "text" or [1, 2].');
+    expect(fake.operate).not.toHaveBeenCalled();
+  });
+
   it('follows the name of the optimizer', async () => {
     await openForm();
     const section = screen.getByRole('group', { name: 'Optimizer' });

@@ -28,12 +28,12 @@ export function AddKnob(props: IAddKnobProps): JSX.Element {
   const [name, setName] = React.useState('');
   const [text, setText] = React.useState('');
   const [problem, setProblem] = React.useState<string | null>(null);
-  const wasOpen = React.useRef(false);
+  const isLeft = React.useRef(true);
   React.useEffect(() => {
-    if (wasOpen.current && !isOpen) {
+    if (!isOpen && !isLeft.current) {
       opener.current?.focus();
+      isLeft.current = true;
     }
-    wasOpen.current = isOpen;
   }, [isOpen]);
 
   const close = () => {
@@ -62,7 +62,10 @@ export function AddKnob(props: IAddKnobProps): JSX.Element {
         ref={opener}
         type="button"
         className="jp-rf-Clone-link"
-        onClick={() => setOpen(true)}
+        onClick={() => {
+          isLeft.current = false;
+          setOpen(true);
+        }}
       >
         {label}
       </button>
@@ -80,6 +83,17 @@ export function AddKnob(props: IAddKnobProps): JSX.Element {
       className="jp-rf-AddKnob"
       role="group"
       aria-label={label}
+      onBlur={event => {
+        const next = event.relatedTarget;
+        // What was typed counts also where the next click is on the button that makes the clone.
+        if (next && !event.currentTarget.contains(next) && name && text) {
+          isLeft.current = true;
+          add();
+        }
+      }}
+      onFocus={() => {
+        isLeft.current = false;
+      }}
       onKeyDown={event => {
         if (event.key === 'Escape') {
           close();
