@@ -10,7 +10,9 @@ import argparse
 import contextlib
 import os
 import socket
+import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +145,13 @@ def main() -> None:
     environment = mlflow_environment(home, os.environ)
     os.environ.clear()
     os.environ.update(environment)
-    serve(load_app(home), home.mlflow_socket(arguments.parent), arguments.idle_seconds)
+    try:
+        app = load_app(home)
+    except Exception as error:
+        traceback.print_exc()
+        # The last line of the log is what the user is told; of an error of several lines the first says the most.
+        sys.exit(f"{type(error).__name__}: {str(error).partition(os.linesep)[0]}")
+    serve(app, home.mlflow_socket(arguments.parent), arguments.idle_seconds)
 
 
 if __name__ == "__main__":

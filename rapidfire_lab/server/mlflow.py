@@ -41,6 +41,7 @@ class MlflowHandler(ExtensionHandlerMixin, JupyterHandler):
 
     auth_resource = "rapidfire_lab"
     _exchange: Exchange | None = None
+    _begun = False
     _browser_has_gone = False
 
     # `authorized` remembers the action of its first call, so each verb is a function of its own.
@@ -135,11 +136,9 @@ class MlflowHandler(ExtensionHandlerMixin, JupyterHandler):
             return
         if is_foreign_subresource(self.request):
             raise web.HTTPError(403, "Refused: the request comes from another site.")
-        try:
-            self._exchange = await self._ask()
-        except RapidfireLabError as error:
-            raise web.HTTPError(503, "%s", str(error)) from error
-        complete = await self._exchange.relay(self._begin, self._write)
+        complete = await self._relay()
+        if not complete and not self._begun and self.request.method in {"GET", "HEAD"}:
+            complete = await self._relay()  # the process was about to die; to ask once more changes nothing
         if self._browser_has_gone:
             return
         if complete:
@@ -148,6 +147,14 @@ class MlflowHandler(ExtensionHandlerMixin, JupyterHandler):
             self.detach().close()
         else:
             raise web.HTTPError(502, "MLflow broke off. Try again.")
+
+    async def _relay(self) -> bool:
+        """Ask MLflow and hand its answer on; tells if all of it came."""
+        try:
+            self._exchange = await self._ask()
+        except RapidfireLabError as error:
+            raise web.HTTPError(503, "%s", str(error)) from error
+        return await self._exchange.relay(self._begin, self._write)
 
     async def _ask(self) -> Exchange:
         site: MlflowSite = self.extensionapp.mlflow  # type: ignore[attr-defined]
@@ -166,6 +173,7 @@ class MlflowHandler(ExtensionHandlerMixin, JupyterHandler):
         return Exchange.begin(socket, request.method or "GET", self._target, headers_for_mlflow(request), request.body)
 
     def _begin(self, code: int, reason: str, headers: HTTPHeaders) -> None:
+        self._begun = True
         self.set_status(code, reason)
         self.clear_header("Content-Type")
         for name, value in headers_for_browser(self._target, headers, self._prefix).get_all():
