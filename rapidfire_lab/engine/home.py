@@ -21,6 +21,9 @@ from rapidfire_lab.files import HOME_VARIABLE, home_folder, write_private
 _SOCKET_PATH_LIMIT = 100
 """Unix socket paths end at 104 to 108 bytes, depending on the system."""
 
+_LONGEST_SOCKET_NAME = "/mlflow-4194304.sock"
+"""Of those in the runtime folder, with the largest pid there is."""
+
 
 class EngineIdentity(msgspec.Struct, kw_only=True):
     """What a live controller says of itself in ``engine.json``."""
@@ -100,10 +103,14 @@ class EngineHome:
     def runtime(self) -> Path:
         """Folder of sockets: in the home, or under the system's temporary folder where paths are too long."""
         inside = self.root / "run"
-        if len(os.fsencode(inside)) + len("/wire.sock") <= _SOCKET_PATH_LIMIT:
+        if len(os.fsencode(inside)) + len(_LONGEST_SOCKET_NAME) <= _SOCKET_PATH_LIMIT:
             return inside
         digest = hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
         return Path(tempfile.gettempdir()) / f"rapidfire_lab-{os.getuid()}-{digest}"
+
+    def mlflow_socket(self, server: int) -> Path:
+        """Where the Jupyter server with this pid has MLflow's page served."""
+        return self.runtime / f"mlflow-{server}.sock"
 
     def create(self) -> None:
         """Make the folders, readable by their owner alone.

@@ -1,0 +1,173 @@
+"""The child process that serves MLflow's page: started when somebody looks, one per Jupyter server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from typing import IO, TYPE_CHECKING
+
+from tornado.httputil import HTTPHeaders
+
+from rapidfire_lab.errors import EngineError
+from rapidfire_lab.server.unix_http import Exchange, UnreachableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rapidfire_lab.engine.home import EngineHome
+
+_TRY_SECONDS = 0.1
+_END_SECONDS = 5.0
+_LARGEST_LOG = 1_000_000
+_LONGEST_REASON = 300
+_JUPYTER_VARIABLES = ("JPY", "JUPYTER", "CONFIGPROXY")
+"""How the names of variables begin that hold tokens of Jupyter and of its hub."""
+
+_SECRETS = re.compile(r"(?<=//)[^/\s@]+@|(?<=[?&\s])(?:token|password|secret|api_?key)=\S+", re.IGNORECASE)
+
+
+class MlflowChild:
+    """A live process, and the socket it answers on."""
+
+    def __init__(self, home: EngineHome, idle_seconds: float) -> None:
+        self.socket = home.mlflow_socket(os.getpid())
+        self._log = home.logs / "mlflow.log"
+        with _open_log(self._log) as log:
+            self._log_start = log.tell()
+            self._process = subprocess.Popen(
+                _command(home, idle_seconds),
+                cwd=home.root,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C in Jupyter's terminal is a question there, and none of its business
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    async def until_it_answers(self, timeout: float) -> None:
+        """Wait for the first answer.
+
+        Raises
+        ------
+        EngineError
+            When the process ends or the time is up before that.
+        """
+        deadline = time.monotonic() + timeout
+        while not await self._answers():
+            if not self.alive:
+                raise EngineError(f"MLflow did not start. {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise EngineError(f"MLflow did not answer within {timeout:g} seconds. {self._last_words()}")
+            await asyncio.sleep(_TRY_SECONDS)
+
+    async def _answers(self) -> bool:
+        headers = HTTPHeaders({"Host": "localhost"})
+        try:
+            exchange = await Exchange.begin(self.socket, "GET", "/health", headers, b"")
+        except UnreachableError:
+            return False
+        return await exchange.relay(lambda *_: None, _drop)
+
+    def _last_words(self) -> str:
+        with self._log.open("rb") as log:
+            log.seek(self._log_start)
+            last = log.read().decode(errors="replace").strip().rpartition("\n")[2]
+        told = _SECRETS.sub("", last)[:_LONGEST_REASON] or "nothing was written"
+        return f"Its log {self._log} ends: {told}"
+
+    def tell_to_end(self) -> None:
+        self._process.terminate()
+
+    async def end(self) -> None:
+        """End the process, and come back when it is gone."""
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self.socket.unlink(missing_ok=True)
+
+
+class MlflowSite:
+    """Gives out the child, and starts it where there is none that lives."""
+
+    def __init__(self, *, idle_seconds: float, start_timeout: float) -> None:
+        self._idle_seconds = idle_seconds
+        self._start_timeout = start_timeout
+        self._lock = asyncio.Lock()
+        self._child: MlflowChild | None = None
+
+    async def child(self, *, instead_of: MlflowChild | None = None) -> MlflowChild:
+        """A child that answers, and another one than ``instead_of``. Askers wait for the same start.
+
+        Raises
+        ------
+        EngineError
+            When MLflow does not come up, or the engine's home cannot be used.
+        """
+        async with self._lock:
+            if self._child is not None and (self._child is instead_of or not self._child.alive):
+                await self._end()
+            return self._child or await self._start()
+
+    async def stop(self) -> None:
+        """End the child, if there is one, also while it starts."""
+        if self._child is not None:
+            self._child.tell_to_end()
+        async with self._lock:
+            await self._end()
+
+    async def _start(self) -> MlflowChild:
+        # Imported here because the engine's libraries are not needed to start a Jupyter server.
+        from rapidfire_lab.engine.home import EngineHome
+
+        home = EngineHome.default()
+        home.create()
+        self._child = child = MlflowChild(home, self._idle_seconds)
+        try:
+            await child.until_it_answers(self._start_timeout)
+        except BaseException:
+            await self._end()
+            raise
+        return child
+
+    async def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            await child.end()
+
+
+def _command(home: EngineHome, idle_seconds: float) -> list[str]:
+    # Started by name, not imported: the module loads mlflow.
+    module = [sys.executable, "-m", "rapidfire_lab.mlflow_site"]
+    return [*module, "--home", str(home.root), "--parent", str(os.getpid()), "--idle-seconds", str(idle_seconds)]
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(_JUPYTER_VARIABLES)}
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    if path.exists() and path.stat().st_size > _LARGEST_LOG:
+        path.replace(path.with_suffix(".log.1"))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+async def _drop(_: bytes) -> None:
+    pass
