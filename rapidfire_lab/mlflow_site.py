@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import os
 import socket
+import sqlite3
 import sys
 import time
 import traceback
@@ -71,6 +72,9 @@ def mlflow_environment(home: EngineHome, inherited: MutableMapping[str, str]) ->
 
 def load_app(home: EngineHome) -> Callable[..., Awaitable[None]]:
     """MLflow's application, its store made or brought up to date."""
+    # MLflow would try a damaged file again for a minute and a half before it says so.
+    with contextlib.closing(sqlite3.connect(home.mlflow_uri.removeprefix("sqlite:///"))) as store:
+        store.execute("PRAGMA schema_version")
     from mlflow.server.handlers import initialize_backend_stores
 
     initialize_backend_stores(home.mlflow_uri, home.mlflow_uri, home.mlflow_artifacts.as_uri())
@@ -147,7 +151,7 @@ def main() -> None:
     os.environ.update(environment)
     try:
         app = load_app(home)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever MLflow raises is the reason why it does not come up
         traceback.print_exc()
         # The last line of the log is what the user is told; of an error of several lines the first says the most.
         sys.exit(f"{type(error).__name__}: {str(error).partition(os.linesep)[0]}")
