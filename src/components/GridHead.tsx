@@ -8,7 +8,8 @@ import type { IRunGridProps } from './RunGrid';
  * jumps when numbers change or other rows are scrolled into view.
  */
 export const WIDTHS = {
-  narrow: { select: 2, open: 1.6, run: 5.6, actions: 4 },
+  // Of two lines: what opens the details is below the check box.
+  narrow: { select: 2.2, open: 0, run: 5.4, actions: 2.2 },
   wide: { select: 2.2, open: 1.8, run: 6, actions: 8.4 }
 };
 
@@ -22,7 +23,7 @@ export function GridHead(props: IRunGridProps): JSX.Element {
     <>
       <colgroup>
         <col style={{ width: `${select}em` }} />
-        <col style={{ width: `${open}em` }} />
+        {!isNarrow && <col style={{ width: `${open}em` }} />}
         <col style={{ width: `${run}em` }} />
         {columns.map(({ id, width, isFlexible }) => (
           <col
@@ -37,7 +38,7 @@ export function GridHead(props: IRunGridProps): JSX.Element {
           <td className="jp-rf-RunRow-select">
             <SelectAll {...props} />
           </td>
-          <td />
+          {!isNarrow && <td />}
           <HeaderCell
             id="run"
             label={trans.__('Run')}

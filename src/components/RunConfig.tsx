@@ -68,5 +68,5 @@ function changeText(
 }
 
 function groupText(run: IRun, path: string, trans: TranslationBundle): string {
-  return path in run.knobs ? trans.__('differs between runs') : '';
+  return path in run.knobs ? trans.__('varies') : '';
 }

@@ -37,7 +37,7 @@ export interface IRunGridProps {
 export const LONG = 150;
 
 /** Heights in pixels until they are measured; details of a long table always have theirs. */
-const ROW = { narrow: 44, wide: 30 };
+const ROW = { narrow: 46, wide: 30 };
 const DETAILS = 320;
 
 /**
@@ -92,7 +92,7 @@ export function RunGrid(props: IRunGridProps): JSX.Element {
         />
         {isOpen && (
           <tr className="jp-rf-DetailsRow" data-details-of={run.run_id}>
-            <td colSpan={columns.length + 4}>
+            <td colSpan={columns.length + (isNarrow ? 3 : 4)}>
               <div style={isLong ? { height: DETAILS } : undefined}>
                 <RunDetails
                   run={run}

@@ -10,11 +10,12 @@ export interface IRunNameProps {
   /** How many of its ancestors are above it. */
   depth: number;
 
-  /** With them, a second line tells what is special about the run. */
+  /** With them, a second line tells what is special about the run: values alone, names do not fit. */
   knobs?: ReadonlyMap<string, string>;
   trans: TranslationBundle;
 }
 
+/** Indents beyond this depth would leave no room for the name. */
 const DEEPEST = 4;
 
 /**
@@ -23,6 +24,7 @@ const DEEPEST = 4;
  */
 export function RunName(props: IRunNameProps): JSX.Element {
   const { run, depth, knobs, trans } = props;
+  const texts = knobs ? knobTexts(run, knobs) : [];
   return (
     <th
       scope="row"
@@ -31,7 +33,9 @@ export function RunName(props: IRunNameProps): JSX.Element {
     >
       <div
         className="jp-rf-RunName-line"
-        style={{ paddingLeft: `${0.9 * Math.min(depth, DEEPEST)}em` }}
+        style={{
+          paddingLeft: `${(knobs ? 0.4 : 0.9) * Math.min(depth, DEEPEST)}em`
+        }}
       >
         {run.run_id}
         {run.parent !== null && (
@@ -41,10 +45,12 @@ export function RunName(props: IRunNameProps): JSX.Element {
         )}
       </div>
       {knobs && (
-        <div className="jp-rf-RunName-knobs" aria-hidden="true">
-          {knobTexts(run, knobs)
-            .map(({ text }) => text)
-            .join(' ')}
+        <div
+          className="jp-rf-RunName-knobs"
+          aria-hidden="true"
+          title={texts.map(({ text }) => text).join('\n')}
+        >
+          {texts.map(({ value }) => value).join(' · ')}
         </div>
       )}
     </th>

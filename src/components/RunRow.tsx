@@ -44,6 +44,18 @@ export const RunRow = React.memo(function RunRow(
     const isRange = (event.nativeEvent as MouseEvent).shiftKey;
     props.onSelect(run.run_id, isRange);
   };
+  const opener = (
+    <button
+      type="button"
+      className="jp-rf-ActionButton jp-rf-RunRow-opener"
+      aria-label={trans.__('Details of run %1', run.run_id)}
+      aria-expanded={isOpen}
+      title={trans.__('Details of run %1', run.run_id)}
+      onClick={() => props.onOpen(run.run_id)}
+    >
+      <caretRightIcon.react tag="span" display="inline-flex" />
+    </button>
+  );
   return (
     <tr
       className={`jp-rf-RunRow${isSelected ? ' jp-mod-selected' : ''}`}
@@ -51,25 +63,17 @@ export const RunRow = React.memo(function RunRow(
       data-run-id={run.run_id}
     >
       <td className="jp-rf-RunRow-select">
-        <input
-          type="checkbox"
-          aria-label={trans.__('Select run %1', run.run_id)}
-          checked={isSelected}
-          onChange={onChange}
-        />
+        <div className="jp-rf-RunRow-ends">
+          <input
+            type="checkbox"
+            aria-label={trans.__('Select run %1', run.run_id)}
+            checked={isSelected}
+            onChange={onChange}
+          />
+          {isNarrow && opener}
+        </div>
       </td>
-      <td className="jp-rf-RunRow-open">
-        <button
-          type="button"
-          className="jp-rf-ActionButton"
-          aria-label={trans.__('Details of run %1', run.run_id)}
-          aria-expanded={isOpen}
-          title={trans.__('Details of run %1', run.run_id)}
-          onClick={() => props.onOpen(run.run_id)}
-        >
-          <caretRightIcon.react tag="span" display="inline-flex" />
-        </button>
-      </td>
+      {!isNarrow && <td className="jp-rf-RunRow-open">{opener}</td>}
       <RunName
         run={run}
         depth={props.depth}

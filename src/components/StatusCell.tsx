@@ -19,14 +19,14 @@ export interface IStatusCellProps {
  */
 export function StatusCell(props: IStatusCellProps): JSX.Element {
   const { run, engine, pending, trans } = props;
-  const status = shownStatus(run, engine);
+  const status = pending === 'stop' ? 'stopping' : shownStatus(run, engine);
   return (
     <span
       className="jp-rf-Status"
       data-status={status}
       title={statusTitle(run, status, trans)}
     >
-      <StatusIcon status={pending === 'stop' ? 'stopping' : status} />
+      <StatusIcon status={status} />
       <span className="jp-rf-Status-word">
         {pending ? pendingText(pending, trans) : statusText(status, trans)}
       </span>
