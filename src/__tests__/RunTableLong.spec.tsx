@@ -1,10 +1,19 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import { act, fireEvent, render, screen } from '@testing-library/react';
+import {
+  act,
+  configure,
+  fireEvent,
+  render,
+  screen
+} from '@testing-library/react';
 import * as React from 'react';
 
 import * as statusCell from '../components/StatusCell';
 import { RunTable } from '../components/RunTable';
 import { fakeActions, fakeRun, FakeService } from './fakeService';
+
+// Asking for the styles of every node makes queries by role ten times slower.
+configure({ defaultHidden: true });
 
 const trans = nullTranslator.load('rapidfire_lab');
 
@@ -24,7 +33,7 @@ function show(count: number) {
     />
   );
   const scroller = container.querySelector('.jp-rf-RunGrid') as HTMLElement;
-  return { model: service.model, runs, scroller };
+  return { service, model: service.model, runs, scroller };
 }
 
 function scroll(scroller: HTMLElement, top: number) {

@@ -1,6 +1,6 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import { act, screen } from '@testing-library/react';
+import { act, fireEvent, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 
 import { SidebarWidget } from '../components/Sidebar';
@@ -63,7 +63,7 @@ describe('the sidebar', () => {
 
   it('has live experiments first, and watches the one that is chosen', async () => {
     const onStateChange = jest.fn();
-    const { service, user } = await show({ onStateChange });
+    const { service } = await show({ onStateChange });
     const picker = screen.getByRole('combobox', { name: 'Experiment' });
     const names = Array.from(picker.querySelectorAll('option'));
     expect(names.map(({ textContent }) => textContent)).toEqual([
@@ -74,7 +74,7 @@ describe('the sidebar', () => {
     expect(service.watch).toHaveBeenCalledWith(null);
     const followed = service.model;
     Object.assign(service, { model: new FakeRuns({ experiment: 'new' }) });
-    await user.selectOptions(picker, 'new');
+    fireEvent.change(picker, { target: { value: 'new' } });
     expect(service.watch).toHaveBeenLastCalledWith('new');
     expect(followed.isDisposed).toBe(true);
     expect(onStateChange).toHaveBeenCalledWith({ experiment: 'new' });
