@@ -1,0 +1,82 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { IRunActions } from '../actions';
+import { isLegal } from '../runs';
+import { IRun, IRunsModel } from '../tokens';
+import { ACTION_ICONS } from './rowActions';
+
+export interface IBulkBarProps {
+  /** The selected runs. */
+  runs: readonly IRun[];
+  model: IRunsModel;
+
+  /** Why nothing can be done at present; null if it can. */
+  blocked: string | null;
+  experiment: string;
+  actions: IRunActions;
+  onClear: () => void;
+  trans: TranslationBundle;
+}
+
+const BULK_ACTIONS = ['stop', 'resume', 'delete'] as const;
+
+type BulkAction = (typeof BULK_ACTIONS)[number];
+
+/**
+ * What can be done with several runs at once; each button counts those that it is legal for.
+ */
+export function BulkBar(props: IBulkBarProps): JSX.Element {
+  const { runs, model, blocked, experiment, actions, trans } = props;
+  const ready = runs.filter(run => model.pending(run.run_id) === null);
+  return (
+    <div
+      className="jp-rf-BulkBar"
+      role="group"
+      aria-label={trans.__('Selected runs')}
+    >
+      <span className="jp-rf-BulkBar-count">
+        {trans._n('%1 selected', '%1 selected', runs.length)}
+      </span>
+      {BULK_ACTIONS.map(action => {
+        const Icon = ACTION_ICONS[action];
+        const legal = ready.filter(run => isLegal(action, run));
+        return legal.length ? (
+          <button
+            key={action}
+            type="button"
+            className={`jp-rf-Button${action === 'delete' ? ' jp-mod-danger' : ''}`}
+            aria-disabled={blocked !== null}
+            title={blocked ?? undefined}
+            onClick={() => {
+              if (blocked === null) {
+                void actions[action](experiment, legal);
+              }
+            }}
+          >
+            <Icon.react tag="span" display="inline-flex" />
+            {bulkLabel(action, legal.length, trans)}
+          </button>
+        ) : null;
+      })}
+      <button type="button" className="jp-rf-Button" onClick={props.onClear}>
+        {trans.__('Clear selection')}
+      </button>
+    </div>
+  );
+}
+
+function bulkLabel(
+  action: BulkAction,
+  count: number,
+  trans: TranslationBundle
+): string {
+  switch (action) {
+    case 'stop':
+      return trans._n('Stop %1 run', 'Stop %1 runs', count);
+    case 'resume':
+      return trans._n('Resume %1 run', 'Resume %1 runs', count);
+    case 'delete':
+      return trans._n('Delete %1 run', 'Delete %1 runs', count);
+  }
+}
