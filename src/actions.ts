@@ -74,7 +74,7 @@ export class RunActions implements IRunActions {
         service,
         experiment,
         run,
-        runs,
+        runs.filter(other => other.run_id !== run.run_id),
         trans
       );
       if (answer) {

@@ -8,6 +8,9 @@ import type { DashboardWidget } from './components/Dashboard';
 import { logoIcon } from './icons';
 import { IRunService } from './tokens';
 
+/** No name of an experiment has a colon. */
+const NEWEST = ':newest';
+
 /** A dashboard in the main area. */
 export type DashboardTab = MainAreaWidget<DashboardWidget>;
 
@@ -41,7 +44,7 @@ export class Dashboards {
   });
 
   /**
-   * Show the dashboard of an experiment, also of one that is gone: it says so itself.
+   * Show the dashboard of an experiment. One whose experiment is gone says so itself.
    */
   async open(args: IDashboardArgs): Promise<DashboardTab> {
     const { shell } = this._options;
@@ -50,65 +53,65 @@ export class Dashboards {
     return tab;
   }
 
-  /** What opens a dashboard again. */
-  argsOf(tab: DashboardTab): IDashboardArgs {
-    return this._args.get(tab) ?? { experiment: null };
+  /** What opens a dashboard again: of the experiment that the user chose in it since. */
+  argsOf(tab: DashboardTab): ReadonlyPartialJSONObject {
+    const { experiment, state } = tab.content;
+    // Plain JSON, though interfaces cannot say so.
+    return { experiment, state: state as object as ReadonlyPartialJSONObject };
+  }
+
+  /** The restorer keeps one entry per name. */
+  nameOf(tab: DashboardTab): string {
+    return tab.content.experiment ?? NEWEST;
   }
 
   private _find(experiment: string | null): DashboardTab | undefined {
-    const newest = this._options.service.experiments[0]?.name;
+    const { experiments } = this._options.service;
     return (
-      this.tracker.find(tab => this.argsOf(tab).experiment === experiment) ??
-      this.tracker.find(
-        tab => experiment === null && this.argsOf(tab).experiment === newest
-      )
+      this._findOf(experiment) ??
+      (experiment === null && experiments.length
+        ? this._findOf(experiments[0].name)
+        : undefined)
     );
+  }
+
+  private _findOf(experiment: string | null): DashboardTab | undefined {
+    return this.tracker.find(tab => tab.content.experiment === experiment);
   }
 
   private async _create(args: IDashboardArgs): Promise<DashboardTab> {
     const { actions, service, trans } = this._options;
-    const { experiment, state } = args;
     // Loaded when it is first needed: the page starts without it.
     const { DashboardWidget } = await import('./components/Dashboard');
-    // Somebody may have been as quick.
-    const found = this._find(experiment);
+    // Who pressed the button twice gets one tab.
+    const found = this._find(args.experiment);
     if (found) {
       return found;
     }
     const content = new DashboardWidget({
+      ...args,
       actions,
-      experiment,
-      onStateChange: changed => {
-        this._args.set(tab, { experiment, state: changed });
-        void this.tracker.save(tab);
-      },
+      onStateChange: () => void this.tracker.save(tab),
       service,
-      state,
       trans
     });
+    content.title.icon = logoIcon;
     const tab: DashboardTab = new MainAreaWidget({ content });
     tab.id = `rapidfire-lab-dashboard-${UUID.uuid4()}`;
-    tab.title.label = experiment ?? trans.__('RapidFire Lab');
-    tab.title.caption = experiment
-      ? trans.__('RapidFire Lab: the runs of %1', experiment)
-      : trans.__('RapidFire Lab: the runs of the newest experiment');
-    tab.title.icon = logoIcon;
-    tab.title.closable = true;
-    this._args.set(tab, args);
-    this._add(tab);
-    await this.tracker.add(tab);
+    const saved = this.tracker.add(tab);
+    this._place(tab);
+    await saved;
     return tab;
   }
 
-  private _add(tab: DashboardTab): void {
+  private _place(tab: DashboardTab): void {
     const { areas, shell } = this._options;
     for (const area of areas) {
       shell.add(tab, area);
+      // With one area alone there is nothing else to try.
       if (areas.length === 1 || tab.parent) {
         return;
       }
     }
   }
-
-  private readonly _args = new WeakMap<DashboardTab, IDashboardArgs>();
 }

@@ -13,7 +13,7 @@ import { experimentIn, experimentSchema } from '../commandArgs';
 import { CommandIDs } from '../commandIDs';
 // Needed at activation: the layout restorer takes its tracker. The dashboard itself is loaded later.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { Dashboards, DashboardTab } from '../dashboards';
+import { Dashboards } from '../dashboards';
 import { logoIcon } from '../icons';
 import { IRunService } from '../tokens';
 
@@ -82,8 +82,8 @@ export const dashboardPlugin: JupyterFrontEndPlugin<void> = {
     });
     void restorer?.restore(dashboards.tracker, {
       command: CommandIDs.openDashboard,
-      args: tab => ({ ...dashboards.argsOf(tab) }),
-      name: tab => nameOf(dashboards, tab)
+      args: tab => dashboards.argsOf(tab),
+      name: tab => dashboards.nameOf(tab)
     });
   }
 };
@@ -93,10 +93,4 @@ function stateIn(args: ReadonlyPartialJSONObject): {
 } {
   const { state } = args;
   return state && JSONExt.isObject(state) ? { state } : {};
-}
-
-/** The restorer keeps one entry per name; without a name, none. */
-function nameOf(dashboards: Dashboards, tab: DashboardTab): string {
-  // A colon is in no name of an experiment: the newest has an entry of its own.
-  return dashboards.argsOf(tab).experiment ?? ':newest';
 }
