@@ -97,7 +97,10 @@ describe('the commands plugin', () => {
 
   it('opens the dashboard by its command', async () => {
     const execute = jest.fn();
-    commands.addCommand(CommandIDs.openDashboard, { execute });
+    commands.addCommand(CommandIDs.openDashboard, {
+      describedBy: { args: {} },
+      execute
+    });
     await actions.openDashboard('digits');
     expect(execute).toHaveBeenLastCalledWith({ experiment: 'digits' });
     await actions.openDashboard(null);

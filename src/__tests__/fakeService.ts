@@ -94,35 +94,8 @@ export class FakeService {
   }
 
   watch(asked: string | null): IRunsModel {
-    const service = this;
-    const changed = new Signal<IRunsModel, void>({} as IRunsModel);
-    const forward = () => changed.emit();
-    this.modelChanged.connect(forward, changed);
     this.watched += 1;
-    let isDisposed = false;
-    return {
-      changed,
-      get experiment() {
-        return asked ?? service.experiment;
-      },
-      get isDisposed() {
-        return isDisposed;
-      },
-      get isReady() {
-        return service.isReady;
-      },
-      get problem() {
-        return service.modelProblem;
-      },
-      get runs() {
-        return service.runs;
-      },
-      dispose: () => {
-        isDisposed = true;
-        service.watched -= 1;
-        service.modelChanged.disconnect(forward, changed);
-      }
-    } as unknown as IRunsModel;
+    return new FakeModel(this, asked) as unknown as IRunsModel;
   }
 
   /** Take new values over and tell of them. */
@@ -150,5 +123,46 @@ export class FakeService {
     for (const run of runs) {
       this.runEnded.emit({ experiment: this.experiment ?? '', run });
     }
+  }
+}
+
+/**
+ * A handle on the one experiment of the service.
+ */
+class FakeModel {
+  constructor(
+    private readonly _service: FakeService,
+    private readonly _asked: string | null
+  ) {
+    _service.modelChanged.connect(this._forward, this);
+  }
+
+  readonly changed = new Signal<this, void>(this);
+  isDisposed = false;
+
+  get experiment(): string | null {
+    return this._asked ?? this._service.experiment;
+  }
+
+  get isReady(): boolean {
+    return this._service.isReady;
+  }
+
+  get problem(): unknown {
+    return this._service.modelProblem;
+  }
+
+  get runs(): readonly IRun[] {
+    return this._service.runs;
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+    this._service.watched -= 1;
+    this._service.modelChanged.disconnect(this._forward, this);
+  }
+
+  private _forward(): void {
+    this.changed.emit();
   }
 }

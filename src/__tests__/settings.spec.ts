@@ -20,6 +20,10 @@ function registryWith(composite: object) {
 }
 
 describe('LabSettings', () => {
+  let settings: LabSettings;
+
+  afterEach(() => settings?.dispose());
+
   it('has the defaults of the schema', () => {
     const defaults = Object.entries(schema.properties).map(
       ([name, property]) => [name, property.default]
@@ -29,7 +33,7 @@ describe('LabSettings', () => {
 
   it('has the defaults until the settings of the user are in', async () => {
     const { registry, load } = registryWith({ refreshInterval: 5 });
-    const settings = new LabSettings(registry);
+    settings = new LabSettings(registry);
     expect(settings.values).toEqual(DEFAULT_SETTINGS);
     await settings.ready;
     expect(load).toHaveBeenCalledWith(SETTINGS_ID);
@@ -41,7 +45,7 @@ describe('LabSettings', () => {
 
   it('follows what the user changes, until it is disposed', async () => {
     const fake = registryWith({});
-    const settings = new LabSettings(fake.registry);
+    settings = new LabSettings(fake.registry);
     await settings.ready;
     const changed = jest.fn();
     settings.changed.connect(changed);
@@ -57,7 +61,7 @@ describe('LabSettings', () => {
 
   it('saves a change', async () => {
     const fake = registryWith({});
-    const settings = new LabSettings(fake.registry);
+    settings = new LabSettings(fake.registry);
     await settings.set('desktopNotifications', true);
     expect(fake.settings.set).toHaveBeenCalledWith(
       'desktopNotifications',
@@ -66,7 +70,7 @@ describe('LabSettings', () => {
   });
 
   it('does without a registry', async () => {
-    const settings = new LabSettings(null);
+    settings = new LabSettings(null);
     await settings.set('desktopNotifications', true);
     expect(settings.values).toEqual({
       ...DEFAULT_SETTINGS,
@@ -77,7 +81,7 @@ describe('LabSettings', () => {
   it('has the defaults where nothing can be loaded', async () => {
     const warn = jest.spyOn(console, 'warn').mockImplementation();
     const load = () => Promise.reject(new Error('No schema.'));
-    const settings = new LabSettings({ load } as unknown as ISettingRegistry);
+    settings = new LabSettings({ load } as unknown as ISettingRegistry);
     await settings.ready;
     expect(settings.values).toEqual(DEFAULT_SETTINGS);
     expect(warn).toHaveBeenCalled();

@@ -1,6 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Message } from '@lumino/messaging';
-import { StackedPanel, Widget } from '@lumino/widgets';
+import { StackedPanel } from '@lumino/widgets';
 
 import { logoIcon } from '../icons';
 
@@ -16,20 +16,10 @@ export class SidebarPanel extends StackedPanel {
     this.addClass('jp-rf-SidebarPanel');
     this.title.caption = trans.__('RapidFire Lab');
     this.title.icon = logoIcon;
-    this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', trans.__('RapidFire Lab'));
-    // To take the focus when a command or shortcut shows it; Tab goes on from here.
-    this.node.tabIndex = -1;
   }
 
-  setContent(content: Widget): void {
-    this.addWidget(content);
-    content.show();
-  }
-
+  /** The content knows best where the focus belongs. */
   protected onActivateRequest(msg: Message): void {
-    if (!this.node.contains(document.activeElement)) {
-      this.node.focus();
-    }
+    this.widgets.forEach(content => content.activate());
   }
 }

@@ -9,6 +9,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { IRunActions } from '../actions';
 import { CommandIDs } from '../commandIDs';
+import type { ISidebarState } from '../components/Sidebar';
 import { SidebarPanel } from '../components/SidebarPanel';
 import { logoIcon } from '../icons';
 import { KeptState } from '../state';
@@ -45,9 +46,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
     const kept = new KeptState(stateDB, SIDEBAR_ID);
     const fill = async () => {
       const { SidebarWidget } = await import('../components/Sidebar');
-      const state = await kept.fetch();
-      const onStateChange = (changed: object) => kept.save(changed);
-      panel.setContent(
+      const state = (await kept.fetch()) as ISidebarState;
+      const onStateChange = (changed: ISidebarState) => kept.save(changed);
+      panel.addWidget(
         new SidebarWidget({ actions, onStateChange, service, state, trans })
       );
     };
