@@ -5,7 +5,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { RunActions } from '../actions';
 import { showCloneDialog } from '../components/CloneDialog';
 import { confirmDelete } from '../components/confirmDelete';
-import { FakeService, fakeRun } from './fakeService';
+import { FakeService, fakeRun } from './shellFakes';
 import { press } from './press';
 
 jest.mock('../components/CloneDialog', () => ({ showCloneDialog: jest.fn() }));

@@ -10,7 +10,7 @@ import { confirmDelete } from '../components/confirmDelete';
 import { showCloneDialog } from '../components/CloneDialog';
 import { commandsPlugin } from '../plugins/commands';
 import { ServerExtensionMissingError } from '../request';
-import { FakeService, fakeExperiment, fakeRun } from './fakeService';
+import { FakeService, fakeExperiment, fakeRun } from './shellFakes';
 import { press } from './press';
 
 jest.mock('../components/CloneDialog', () => ({ showCloneDialog: jest.fn() }));

@@ -8,7 +8,7 @@ import { CommandIDs } from '../commandIDs';
 import { RunNotifier } from '../notifier';
 import { notificationsPlugin } from '../plugins/notifications';
 import { LabSettings } from '../settings';
-import { FakeService, fakeRun } from './fakeService';
+import { FakeService, fakeRun } from './shellFakes';
 
 const trans = nullTranslator.load('rapidfire_lab');
 

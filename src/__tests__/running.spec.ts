@@ -5,7 +5,7 @@ import { IRunningSessions, RunningSessionManagers } from '@jupyterlab/running';
 import { IRunActions } from '../actions';
 import { runningPlugin } from '../plugins/running';
 import { RunningManager } from '../running';
-import { FakeService, fakeRun } from './fakeService';
+import { FakeService, fakeRun } from './shellFakes';
 
 describe('the running plugin', () => {
   let service: FakeService;

@@ -18,7 +18,7 @@ import plugins from '../index';
 import { dashboardPlugin } from '../plugins/dashboard';
 import { launcherPlugin } from '../plugins/launcher';
 import { sidebarPlugin } from '../plugins/sidebar';
-import { FakeService, fakeExperiment } from './fakeService';
+import { FakeService, fakeExperiment } from './shellFakes';
 
 jest.mock('../components/Sidebar', () => fakeViews());
 jest.mock('../components/Dashboard', () => fakeViews());

@@ -7,7 +7,7 @@ import { Widget } from '@lumino/widgets';
 import { CommandIDs } from '../commandIDs';
 import { StatusItem } from '../components/StatusItem';
 import { statusPlugin } from '../plugins/status';
-import { FakeService, fakeRun } from './fakeService';
+import { FakeService, fakeRun } from './shellFakes';
 
 const trans = nullTranslator.load('rapidfire_lab');
 
