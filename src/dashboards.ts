@@ -107,6 +107,8 @@ export class Dashboards {
   private _place(tab: DashboardTab): void {
     const { areas, shell } = this._options;
     for (const area of areas) {
+      // Areas beside the document give a tab no more room than it insists on.
+      tab.toggleClass('jp-rf-DashboardTab-aside', area !== 'main');
       shell.add(tab, area);
       // With one area alone there is nothing else to try.
       if (areas.length === 1 || tab.parent) {

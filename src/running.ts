@@ -8,7 +8,8 @@ import { IRunActions } from './actions';
 import { formatPercent } from './format';
 import { logoIcon } from './icons';
 import { attempt } from './notify';
-import { isActive, shownStatus, statusText } from './runs';
+import { describeRun } from './pick';
+import { isActive } from './runs';
 import { EngineState, IRun, IRunsModel, IRunService } from './tokens';
 
 /**
@@ -128,14 +129,13 @@ class RunItem implements IRunningSessions.IRunningItem {
   open = (): void => void this._actions.openDashboard(this._experiment);
   shutdown = (): void => void this._actions.stop(this._experiment, [this.run]);
   icon = (): LabIcon => logoIcon;
-  label = (): string =>
-    this._trans.__('Run %1 of %2', this.run.run_id, this._experiment);
+  // The panel is narrow: what a cell has no room for is in the title.
+  label = (): string => this._trans.__('Run %1', this.run.run_id);
   labelTitle = (): string =>
-    this._trans.__('Open the dashboard of %1', this._experiment);
-  detail = (): string =>
     this._trans.__(
-      '%1 · %2',
-      statusText(shownStatus(this.run, this._engine), this._trans),
-      formatPercent(this.run.progress)
+      '%1. Open the dashboard of %2',
+      describeRun(this.run, this._engine, this._trans),
+      this._experiment
     );
+  detail = (): string => formatPercent(this.run.progress);
 }

@@ -59,8 +59,13 @@ describe('the running plugin', () => {
     expect(manager.name).toBe('RapidFire Lab');
     expect(items().map(item => [item.label(), item.detail?.()])).toEqual([
       ['Engine', 'training'],
-      ['Run 3 of digits', 'running · 25 %'],
-      ['Run 5 of digits', 'stopping · 25 %']
+      ['Run 3', '25 %'],
+      ['Run 5', '25 %']
+    ]);
+    expect(items().map(item => item.labelTitle?.())).toEqual([
+      'Open the dashboard',
+      'Run 3: running (lr=0.1). Open the dashboard of digits',
+      'Run 5: stopping (lr=0.1). Open the dashboard of digits'
     ]);
   });
 

@@ -251,7 +251,8 @@ describe('the dashboard plugin', () => {
     async (_, capacity, area) => {
       const { commands, shell } = await activate(capacity, null);
       await commands.execute(CommandIDs.openDashboard);
-      expect(shell.areas[area].widgets).toHaveLength(1);
+      const [tab] = shell.areas[area].widgets;
+      expect(tab.hasClass('jp-rf-DashboardTab-aside')).toBe(true);
     }
   );
 
