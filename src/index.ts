@@ -1,5 +1,24 @@
-import { enginePlugin } from './plugins/engine';
+import { commandsPlugin } from './plugins/commands';
+import { dashboardPlugin } from './plugins/dashboard';
+import { launcherPlugin } from './plugins/launcher';
+import { notificationsPlugin } from './plugins/notifications';
+import { outputPlugin } from './plugins/output';
+import { runningPlugin } from './plugins/running';
+import { servicePlugin } from './plugins/service';
+import { sidebarPlugin } from './plugins/sidebar';
+import { statusPlugin } from './plugins/status';
 
+export { IRunActions } from './actions';
 export * from './tokens';
 
-export default [enginePlugin];
+export default [
+  servicePlugin,
+  commandsPlugin,
+  sidebarPlugin,
+  dashboardPlugin,
+  outputPlugin,
+  launcherPlugin,
+  statusPlugin,
+  runningPlugin,
+  notificationsPlugin
+];
