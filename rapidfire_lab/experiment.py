@@ -15,7 +15,7 @@ from rapidfire_lab.configs.plain import plain
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
 from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, RunOperation, SubmitFit
-from rapidfire_lab.errors import ConfigError, DataError, OperationError, SpecError
+from rapidfire_lab.errors import ConfigError, DataError, NotFoundError, OperationError, SpecError
 from rapidfire_lab.journal import ACTIVE_STATUSES, JournalReader
 from rapidfire_lab.spec_source import SpecSource
 
@@ -243,7 +243,7 @@ class Experiment:
 
         Raises
         ------
-        OperationError
+        NotFoundError
             When there is no such run.
         """
         self._operate("delete", run_id)
@@ -317,7 +317,7 @@ class Experiment:
 
         Raises
         ------
-        OperationError
+        NotFoundError
             When there is no such run.
         """
         from rapidfire_lab.results import epoch_results
@@ -330,7 +330,7 @@ class Experiment:
         if not chosen and run_id is not None:
             known = ", ".join(str(run.run_id) for run in runs) or "none"
             message = f"Experiment {self.name!r} has no run {run_id}; its runs are {known}."
-            raise OperationError(message)
+            raise NotFoundError(message)
         return chosen
 
     def get_runs_info(self) -> pd.DataFrame:
@@ -351,7 +351,7 @@ class Experiment:
         record = self._reader().experiment(self.name)
         if record is None:
             message = f"The engine home {self._client.home.root} has no experiment {self.name!r} any more."
-            raise OperationError(message)
+            raise NotFoundError(message)
         return record
 
     def reader(self) -> JournalReader:

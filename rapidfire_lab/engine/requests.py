@@ -13,7 +13,7 @@ from rapidfire_lab.configs.changes import apply_changes
 from rapidfire_lab.engine.layout import ExperimentLayout, SpecInfo
 from rapidfire_lab.engine.ledger import run_state
 from rapidfire_lab.engine.scheduler import DeleteAsked, ResumeAsked, RunAdded, StopAsked
-from rapidfire_lab.errors import ConfigError, DataError, EngineError, OperationError, SpecError
+from rapidfire_lab.errors import ConfigError, DataError, EngineError, NotFoundError, OperationError, SpecError
 from rapidfire_lab.journal import ACTIVE_STATUSES
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _experiment(ledger: Ledger, name: str) -> ExperimentRecord:
     if experiment is None:
         known = ", ".join(record.name for record in ledger.journal.experiments()) or "none"
         message = f"There is no experiment {name!r}; the engine knows: {known}."
-        raise OperationError(message)
+        raise NotFoundError(message)
     return experiment
 
 
@@ -233,7 +233,7 @@ def _run(ledger: Ledger, experiment: ExperimentRecord, run_id: int) -> RunRecord
         known = [other.run_id for other in ledger.journal.runs(experiment.id) if other.status != "deleted"]
         gone = "was deleted" if run else "does not exist"
         message = f"Run {run_id} of experiment {experiment.name!r} {gone}; its runs are {_listed(known)}."
-        raise OperationError(message)
+        raise NotFoundError(message)
     return run
 
 
