@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs import expand
-from rapidfire_lab.configs.plain import plain
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
-from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, RunOperation, SubmitFit
+from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, SubmitFit
 from rapidfire_lab.errors import ConfigError, DataError, NotFoundError, OperationError, SpecError
-from rapidfire_lab.journal import ACTIVE_STATUSES, JournalReader
 from rapidfire_lab.spec_source import SpecSource
 
 if TYPE_CHECKING:
@@ -25,7 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rapidfire_lab.display import RunView
-    from rapidfire_lab.journal import ExperimentRecord, RunRecord
+    from rapidfire_lab.engine.protocol import OperationName
+    from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
 
 _LOOK_SECONDS = 0.1
 _LOOK_SHARE = 20
@@ -271,32 +270,23 @@ class Experiment:
         if not isinstance(changes, dict):
             message = f"changes must be a dictionary of knobs, not {type(changes).__name__}."
             raise ConfigError(message)
-        return self._operate("clone", run_id, changes)[0]
+        return self._operate("clone", run_id, [changes])[0]
 
     def _operate(
         self,
-        operation: Any,
+        operation: OperationName,
         run_ids: int | Iterable[int],
-        changes: dict[str, Any] | None = None,
+        changes: list[dict[str, Any]] | None = None,
     ) -> list[int]:
         chosen = run_ids if isinstance(run_ids, Iterable) else [run_ids]
-        answer = self._client.request(
-            RunOperation(
-                request_id=new_request_id(),
-                experiment=self.name,
-                run_ids=[_run_id(run_id) for run_id in chosen],
-                operation=operation,
-                changes=plain(changes or {}, "changes"),
-            )
-        )
-        result: list[int] = answer["run_ids"]
+        known = [_run_id(run_id) for run_id in chosen]
+        result: list[int] = self._client.operate(self.name, operation, known, changes=changes)["run_ids"]
         return result
 
     def cancel_current(self) -> None:
         """Stop all runs that are training or waiting to; they can be resumed. Waits until they have stopped."""
-        active = [run.run_id for run in self.runs() if run.status in ACTIVE_STATUSES and run.wanted is None]
-        if active:
-            self.stop(active)
+        if self._active(None):
+            self._operate("cancel", [])
         self._wait_for(None, None, None)
 
     # Results
