@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs import expand
+from rapidfire_lab.configs.changes import expand_changes
+from rapidfire_lab.configs.space import has_knobs
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
 from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, SubmitFit
@@ -247,7 +249,15 @@ class Experiment:
         """
         self._operate("delete", run_id)
 
-    def clone(self, run_id: int, changes: Mapping[str, Any], *, warm_start: bool = False) -> int:
+    def clone(
+        self,
+        run_id: int,
+        changes: Mapping[str, Any],
+        *,
+        warm_start: bool = False,
+        num_runs: int | None = None,
+        seed: int = 42,
+    ) -> int | list[int]:
         """Train a new run with a run's config and some knobs changed; returns its run id.
 
         Parameters
@@ -255,32 +265,40 @@ class Experiment:
         run_id
             The run to clone, in any status but deleted.
         changes
-            Partial config, in sections (``{"train": {"batch_size": 64}}``) or flat (``{"batch_size": 64}``).
+            Partial config, in sections (``{"train": {"batch_size": 64}}``) or flat (``{"batch_size": 64}``). With
+            ``List`` or ``Range`` in it there are several clones, and their run ids are returned as a list: one per
+            combination of the lists or, where there is a range, ``num_runs`` draws.
         warm_start
-            Only False, a start from scratch, is available.
+            Start from the weights, and where it is of the same class the optimizer's state, of the run's last commit,
+            instead of from scratch. Learning rate, weight decay and the like are those of the clone's config.
+        num_runs
+            How many clones to draw where there is a ``Range``.
+        seed
+            Of the draws; clones train with their parent's seed.
 
         Raises
         ------
         ConfigError
             When a changed knob is not one of the run's, or its value cannot be used.
+        OperationError
+            With ``warm_start``: when the run has committed nothing yet.
         """
-        if warm_start:
-            message = "warm_start=True is not available in this version; clone with warm_start=False."
-            raise OperationError(message)
-        if not isinstance(changes, dict):
-            message = f"changes must be a dictionary of knobs, not {type(changes).__name__}."
-            raise ConfigError(message)
-        return self._operate("clone", run_id, [changes])[0]
+        wanted = expand_changes(changes, num_runs, seed)
+        clones = self._operate("clone", run_id, wanted, warm_start=warm_start)
+        return clones if has_knobs(changes) else clones[0]
 
     def _operate(
         self,
         operation: OperationName,
         run_ids: int | Iterable[int],
         changes: list[dict[str, Any]] | None = None,
+        *,
+        warm_start: bool = False,
     ) -> list[int]:
         chosen = run_ids if isinstance(run_ids, Iterable) else [run_ids]
         known = [_run_id(run_id) for run_id in chosen]
-        result: list[int] = self._client.operate(self.name, operation, known, changes=changes)["run_ids"]
+        answer = self._client.operate(self.name, operation, known, changes=changes, warm_start=warm_start)
+        result: list[int] = answer["run_ids"]
         return result
 
     def cancel_current(self) -> None:

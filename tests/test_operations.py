@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rapidfire_lab import ConfigError, EngineError, NotFoundError, OperationError, StaleError
+from rapidfire_lab import ConfigError, EngineError, List, NotFoundError, OperationError, Range, StaleError
 from rapidfire_lab.engine.client import EngineClient, new_request_id
 from tests.conftest import engine_home, paced_config, wait_until
 from tests.contract import assert_same_weights, final_weights, fingerprint, minibatch_losses
@@ -154,6 +154,20 @@ def test_numbers_out_of_a_dataframe_are_run_ids_and_knobs(experiment, points):
     assert experiment.runs() == []
     with pytest.raises(OperationError, match="A run id is a whole number, not 'one'"):
         experiment.stop(["one"])
+
+
+def test_a_clone_with_knobs_is_several(experiment, points):
+    experiment.run_fit(points, paced_config(epochs=1))
+    assert experiment.clone(1, {"width": List([5, 6]), "batch_size": List([32, 64])}) == [2, 3, 4, 5]
+    lr = Range(0.001, 0.1, log=True)
+    assert experiment.clone(1, {"optimizer": {"args": {"lr": lr}}}, num_runs=2, seed=3) == [6, 7]
+    assert experiment.clone(1, {"width": List([7])}) == [8]
+    with pytest.raises(ConfigError, match="num_runs"):
+        experiment.clone(1, {"width": Range(5, 6)})
+    with pytest.raises(ConfigError, match="Clones 1 and 2"):
+        experiment.clone(1, {"width": List([7, 7])})
+    rates = [run(experiment, clone).leaf["train"]["optimizer"]["args"]["lr"] for clone in (6, 7)]
+    assert len({*rates, 0.01}) == 3
 
 
 # As other clients ask
