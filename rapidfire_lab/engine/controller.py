@@ -122,6 +122,9 @@ class Controller:
                 self._slot_ready(identity, message)
             case protocol.Progress():
                 self._collect_progress(message)
+            case protocol.WarmStarted():
+                with self._journal.transaction():
+                    self._ledger.warm_started(message)
             case protocol.LeaseDone():
                 self._lease_done(message)
             case protocol.TrackerReady():
@@ -281,6 +284,7 @@ class Controller:
         # Durable: older checkpoints are dropped on the strength of it.
         with self._journal.transaction(durable=True):
             self._ledger.lease_done(message)
+        self._ledger.remove_obsolete()
         if message.outcome != "failed":
             self._node.slots_are_fine()
         self._tell_slots()

@@ -134,6 +134,23 @@ class LeaseDone(Message):
     traceback: str | None = None
 
 
+class Carried(msgspec.Struct, kw_only=True):
+    """What a warm start took over of a parent's tensors: how many, and by name why the others not."""
+
+    carried: int
+    left: dict[str, str] = {}
+    fresh: str | None = None
+    """Why none could be."""
+
+
+class WarmStarted(Message):
+    """A run without a commit begins with the state of its parent; said each time that it is made anew."""
+
+    lease: int
+    weights: Carried
+    optimizer: Carried
+
+
 class TrackerReady(Message):
     pid: int
 
@@ -166,6 +183,8 @@ class Grant(Message):
     to_step: int
     base_lease: int
     epoch_checkpoints: bool
+    parent_optimizer: dict[str, Any] | None = None
+    """Name and arguments of the optimizer whose checkpoint a warm start begins with; None where there is none."""
 
 
 class Preempt(Message):
@@ -184,7 +203,7 @@ class OutboxGrew(Message):
 
 
 Request: TypeAlias = Status | CreateExperiment | EndExperiment | SubmitFit | RunOperation | CheckClone | Shutdown
-ToController: TypeAlias = Request | SlotReady | Progress | LeaseDone | TrackerReady | Tracked
+ToController: TypeAlias = Request | SlotReady | Progress | WarmStarted | LeaseDone | TrackerReady | Tracked
 FromController: TypeAlias = Reply | Grant | Preempt | Exit | OutboxGrew
 
 _encoder = msgspec.msgpack.Encoder()
