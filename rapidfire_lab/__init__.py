@@ -28,9 +28,11 @@ if TYPE_CHECKING:
         ConfigError,
         DataError,
         EngineError,
+        NotFoundError,
         OperationError,
         RapidfireLabError,
         SpecError,
+        StaleError,
     )
     from rapidfire_lab.experiment import Experiment
     from rapidfire_lab.spec import MLSpec
@@ -44,6 +46,7 @@ __all__ = [
     "GridSearch",
     "List",
     "MLSpec",
+    "NotFoundError",
     "OperationError",
     "RFGridSearch",
     "RFRandomSearch",
@@ -51,13 +54,23 @@ __all__ = [
     "Range",
     "RapidfireLabError",
     "SpecError",
+    "StaleError",
     "__version__",
 ]
 
 _HOMES = {
     "configs": ("GridSearch", "List", "RFGridSearch", "RFRandomSearch", "RandomSearch", "Range"),
     "data": ("DataHandle",),
-    "errors": ("ConfigError", "DataError", "EngineError", "OperationError", "RapidfireLabError", "SpecError"),
+    "errors": (
+        "ConfigError",
+        "DataError",
+        "EngineError",
+        "NotFoundError",
+        "OperationError",
+        "RapidfireLabError",
+        "SpecError",
+        "StaleError",
+    ),
     "experiment": ("Experiment",),
     "spec": ("MLSpec",),
 }

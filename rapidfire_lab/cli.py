@@ -20,7 +20,7 @@ from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.settings import EngineSettings, available_cores
-from rapidfire_lab.errors import OperationError, RapidfireLabError
+from rapidfire_lab.errors import NotFoundError, OperationError, RapidfireLabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -196,7 +196,7 @@ def _experiment(journal: JournalReader, name: str | None) -> ExperimentRecord:
         found = journal.live_experiment() or (experiments[-1] if experiments else None)
     if found is None:
         known = ", ".join(record.name for record in experiments) or "none"
-        raise OperationError(f"there is no experiment {name or 'yet'}; known: {known}")
+        raise NotFoundError(f"there is no experiment {name or 'yet'}; known: {known}")
     return found
 
 
@@ -221,7 +221,7 @@ def _logs(chosen: argparse.Namespace) -> int:
             from pathlib import Path
 
             if journal.run(experiment.id, chosen.run) is None:
-                raise OperationError(f"experiment {experiment.name!r} has no run {chosen.run}")
+                raise NotFoundError(f"experiment {experiment.name!r} has no run {chosen.run}")
             return _print_file(ExperimentLayout(Path(experiment.path)).log(chosen.run), follow=chosen.follow)
         return _print_events(journal, experiment, follow=chosen.follow)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs import expand
-from rapidfire_lab.configs.plain import plain
+from rapidfire_lab.configs.changes import expand_changes
+from rapidfire_lab.configs.space import has_knobs
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
-from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, RunOperation, SubmitFit
-from rapidfire_lab.errors import ConfigError, DataError, OperationError, SpecError
-from rapidfire_lab.journal import ACTIVE_STATUSES, JournalReader
+from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, SubmitFit
+from rapidfire_lab.errors import ConfigError, DataError, NotFoundError, OperationError, SpecError
 from rapidfire_lab.spec_source import SpecSource
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rapidfire_lab.display import RunView
-    from rapidfire_lab.journal import ExperimentRecord, RunRecord
+    from rapidfire_lab.engine.protocol import OperationName
+    from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
 
 _LOOK_SECONDS = 0.1
 _LOOK_SHARE = 20
@@ -243,12 +244,20 @@ class Experiment:
 
         Raises
         ------
-        OperationError
+        NotFoundError
             When there is no such run.
         """
         self._operate("delete", run_id)
 
-    def clone(self, run_id: int, changes: Mapping[str, Any], *, warm_start: bool = False) -> int:
+    def clone(
+        self,
+        run_id: int,
+        changes: Mapping[str, Any],
+        *,
+        warm_start: bool = False,
+        num_runs: int | None = None,
+        seed: int = 42,
+    ) -> int | list[int]:
         """Train a new run with a run's config and some knobs changed; returns its run id.
 
         Parameters
@@ -256,47 +265,46 @@ class Experiment:
         run_id
             The run to clone, in any status but deleted.
         changes
-            Partial config, in sections (``{"train": {"batch_size": 64}}``) or flat (``{"batch_size": 64}``).
+            Partial config, in sections (``{"train": {"batch_size": 64}}``) or flat (``{"batch_size": 64}``). With
+            ``List`` or ``Range`` in it there are several clones, and their run ids are returned as a list: one per
+            combination of the lists or, where there is a range, ``num_runs`` draws.
         warm_start
-            Only False, a start from scratch, is available.
+            Start from the weights, and where it is of the same class the optimizer's state, of the run's last commit,
+            instead of from scratch. Learning rate, weight decay and the like are those of the clone's config.
+        num_runs
+            How many clones to draw where there is a ``Range``.
+        seed
+            Of the draws; clones train with their parent's seed.
 
         Raises
         ------
         ConfigError
             When a changed knob is not one of the run's, or its value cannot be used.
+        OperationError
+            With ``warm_start``: when the run has committed nothing yet.
         """
-        if warm_start:
-            message = "warm_start=True is not available in this version; clone with warm_start=False."
-            raise OperationError(message)
-        if not isinstance(changes, dict):
-            message = f"changes must be a dictionary of knobs, not {type(changes).__name__}."
-            raise ConfigError(message)
-        return self._operate("clone", run_id, changes)[0]
+        wanted = expand_changes(changes, num_runs, seed)
+        clones = self._operate("clone", run_id, wanted, warm_start=warm_start)
+        return clones if has_knobs(changes) else clones[0]
 
     def _operate(
         self,
-        operation: Any,
+        operation: OperationName,
         run_ids: int | Iterable[int],
-        changes: dict[str, Any] | None = None,
+        changes: list[dict[str, Any]] | None = None,
+        *,
+        warm_start: bool = False,
     ) -> list[int]:
         chosen = run_ids if isinstance(run_ids, Iterable) else [run_ids]
-        answer = self._client.request(
-            RunOperation(
-                request_id=new_request_id(),
-                experiment=self.name,
-                run_ids=[_run_id(run_id) for run_id in chosen],
-                operation=operation,
-                changes=plain(changes or {}, "changes"),
-            )
-        )
+        known = [_run_id(run_id) for run_id in chosen]
+        answer = self._client.operate(self.name, operation, known, changes=changes, warm_start=warm_start)
         result: list[int] = answer["run_ids"]
         return result
 
     def cancel_current(self) -> None:
         """Stop all runs that are training or waiting to; they can be resumed. Waits until they have stopped."""
-        active = [run.run_id for run in self.runs() if run.status in ACTIVE_STATUSES and run.wanted is None]
-        if active:
-            self.stop(active)
+        if self._active(None):
+            self._operate("cancel", [])
         self._wait_for(None, None, None)
 
     # Results
@@ -317,7 +325,7 @@ class Experiment:
 
         Raises
         ------
-        OperationError
+        NotFoundError
             When there is no such run.
         """
         from rapidfire_lab.results import epoch_results
@@ -330,7 +338,7 @@ class Experiment:
         if not chosen and run_id is not None:
             known = ", ".join(str(run.run_id) for run in runs) or "none"
             message = f"Experiment {self.name!r} has no run {run_id}; its runs are {known}."
-            raise OperationError(message)
+            raise NotFoundError(message)
         return chosen
 
     def get_runs_info(self) -> pd.DataFrame:
@@ -351,7 +359,7 @@ class Experiment:
         record = self._reader().experiment(self.name)
         if record is None:
             message = f"The engine home {self._client.home.root} has no experiment {self.name!r} any more."
-            raise OperationError(message)
+            raise NotFoundError(message)
         return record
 
     def reader(self) -> JournalReader:

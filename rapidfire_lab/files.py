@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,19 +29,34 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         write(temporary)
-        _sync(temporary)
+        sync(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def write_private(path: Path, content: bytes) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
-def _sync(path: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, under which it stays whatever becomes of the first; on some disks it takes a copy."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:  # a file system without hard links
+        write_atomically(target, lambda copy: shutil.copyfile(source, copy))
+        return
+    temporary.replace(target)
+    temporary.unlink(missing_ok=True)  # renaming one link of a file to another link of it does nothing
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, survive a power cut from now on."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -5,6 +5,7 @@ It reads the CSV and the images itself. The engine's results must equal its resu
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib
 import random
@@ -94,9 +95,19 @@ class Pass:
 
 
 def train(
-    spec_path: Path, leaf: dict[str, Any], tables: dict[str, pd.DataFrame], seed: int, device: str = "cpu"
+    spec_path: Path,
+    leaf: dict[str, Any],
+    tables: dict[str, pd.DataFrame],
+    seed: int,
+    device: str = "cpu",
+    parent: dict[str, Any] | None = None,
+    steps: int = sys.maxsize,
 ) -> dict[str, Any]:
-    """Train one config; returns ``weights``, ``rows`` (metrics per epoch) and ``losses`` (per minibatch)."""
+    """Train one config; returns ``weights``, ``rows`` (metrics per epoch) and ``losses`` (per minibatch).
+
+    It begins with what an earlier call returned as ``parent``, and ends after so many minibatches, where these are
+    given.
+    """
     torch.set_num_threads(1)
     saved = states()
     seed_all(0)
@@ -116,19 +127,20 @@ def train(
     restore(saved)
     seed_all(seed)
     model = spec.create_model(cfg).to(device)
+    fitting = carry_weights(model, parent["weights"] if parent else {})
     scaler = torch.amp.GradScaler(device, enabled=options.get("precision") == "fp16")
     optimizer = getattr(torch.optim, options["optimizer"]["name"])(model.parameters(), **options["optimizer"]["args"])
     scheduling = options.get("lr_scheduler")
-    scheduler = (
-        getattr(torch.optim.lr_scheduler, scheduling["name"])(optimizer, **scheduling["args"]) if scheduling else None
-    )
+    scheduler = make_scheduler(optimizer, scheduling)
+    if parent and parent["optimizer"] == options["optimizer"]["name"]:
+        carry_moments(model, optimizer, parent["moments"], fitting)
     rows, losses = [], []
     accumulate = options.get("gradient_accumulation_steps", 1)
     for epoch in range(options["epochs"]):
         order = torch.randperm(len(tables["train"]), generator=torch.Generator().manual_seed(seed + epoch))
         trained = Pass()
         batches = order.split(options["batch_size"])
-        for number, positions in enumerate(batches):
+        for number, positions in enumerate(batches[: steps - len(losses)]):
             minibatch = prepare(spec, tables["train"], positions.tolist(), cfg, "train", seed, epoch, device)
             model.train()
             with autocast(options, device):
@@ -141,24 +153,59 @@ def train(
                 optimizer.zero_grad()
             scaler.scale(loss / group if group > 1 else loss).backward()
             if number == first + group - 1:
-                if options.get("gradient_clip_norm"):
-                    scaler.unscale_(optimizer)
-                    torch.nn.utils.clip_grad_norm_(model.parameters(), options["gradient_clip_norm"])
-                scaler.step(optimizer)
-                scaler.update()
+                optimizer_step(model, optimizer, scaler, options.get("gradient_clip_norm"))
                 if scheduler and scheduling["interval"] == "step":
                     scheduler.step()
+        if len(losses) == steps:
+            break
         row = {"train_loss": trained.loss / trained.count, **trained.values(spec, cfg, "train_")}
         row |= validate(spec, model, cfg, tables.get("validation"), options, seed, epoch, device)
         row["learning_rate"] = optimizer.param_groups[0]["lr"]
         if scheduler and scheduling["interval"] == "epoch":
-            if scheduling["name"] == "ReduceLROnPlateau":
-                scheduler.step(row.get("val_loss", row["train_loss"]))
-            else:
-                scheduler.step()
+            advance(scheduler, row)
         rows.append(row)
-    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
-    return {"weights": weights, "rows": rows, "losses": losses}
+    return {
+        "weights": {name: tensor.cpu() for name, tensor in model.state_dict().items()},
+        "rows": rows,
+        "losses": losses,
+        "optimizer": options["optimizer"]["name"],
+        "moments": {name: optimizer.state[parameter] for name, parameter in model.named_parameters()},
+    }
+
+
+def carry_weights(model: Any, weights: dict[str, torch.Tensor]) -> list[str]:
+    own = model.state_dict()
+    fitting = [name for name, tensor in weights.items() if name in own and own[name].shape == tensor.shape]
+    for name in fitting:
+        own[name].copy_(weights[name])
+    return fitting
+
+
+def carry_moments(model: Any, optimizer: Any, moments: dict[str, Any], fitting: list[str]) -> None:
+    for name, parameter in model.named_parameters():
+        if name in fitting:
+            optimizer.state[parameter] = copy.deepcopy(moments[name])
+
+
+def make_scheduler(optimizer: Any, scheduling: dict[str, Any] | None) -> Any:
+    if not scheduling:
+        return None
+    return getattr(torch.optim.lr_scheduler, scheduling["name"])(optimizer, **scheduling["args"])
+
+
+def advance(scheduler: Any, row: dict[str, float]) -> None:
+    if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+        scheduler.step(row.get("val_loss", row["train_loss"]))
+    else:
+        scheduler.step()
+
+
+def optimizer_step(model: Any, optimizer: Any, scaler: Any, clip: float | None) -> None:
+    if clip:
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    scaler.step(optimizer)
+    scaler.update()
 
 
 def validate(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rapidfire_lab import ConfigError, OperationError
-from tests.conftest import paced_config, wait_until
+from rapidfire_lab import ConfigError, EngineError, List, NotFoundError, OperationError, Range, StaleError
+from rapidfire_lab.engine.client import EngineClient, new_request_id
+from tests.conftest import engine_home, paced_config, wait_until
 from tests.contract import assert_same_weights, final_weights, fingerprint, minibatch_losses
 
 
@@ -96,7 +97,7 @@ def test_a_clone_trains_from_scratch_with_its_changes(experiment, points):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "at least one changed knob"),
+        ({}, "are none: .* at least one changed knob"),
         ({"width": 8}, "as it is"),
         ({"widht": 9}, "no knob 'widht'"),
         ({"optimizer": {"name": "Nadamax"}}, r"train\.optimizer\.name"),
@@ -153,3 +154,135 @@ def test_numbers_out_of_a_dataframe_are_run_ids_and_knobs(experiment, points):
     assert experiment.runs() == []
     with pytest.raises(OperationError, match="A run id is a whole number, not 'one'"):
         experiment.stop(["one"])
+
+
+def test_a_clone_with_knobs_is_several(experiment, points):
+    experiment.run_fit(points, paced_config(epochs=1))
+    assert experiment.clone(1, {"width": List([5, 6]), "batch_size": List([32, 64])}) == [2, 3, 4, 5]
+    lr = Range(0.001, 0.1, log=True)
+    assert experiment.clone(1, {"optimizer": {"args": {"lr": lr}}}, num_runs=2, seed=3) == [6, 7]
+    assert experiment.clone(1, {"width": List([7])}) == [8]
+    with pytest.raises(ConfigError, match="num_runs"):
+        experiment.clone(1, {"width": Range(5, 6)})
+    with pytest.raises(ConfigError, match="Clones 1 and 2"):
+        experiment.clone(1, {"width": List([7, 7])})
+    rates = [run(experiment, clone).leaf["train"]["optimizer"]["args"]["lr"] for clone in (6, 7)]
+    assert len({*rates, 0.01}) == 3
+
+
+# As other clients ask
+
+
+@pytest.fixture
+def client(experiment):
+    return EngineClient()
+
+
+def events(experiment):
+    with experiment.reader() as reader:
+        return [event.message for event in reader.events(reader.experiment(experiment.name).id)]
+
+
+def test_changes_are_made_of_each_parent(experiment, points, client):
+    experiment.run_fit(points, [paced_config(epochs=1), paced_config(width=9, epochs=1)])
+    made = client.operate(experiment.name, "clone", [2, 1], changes=[{"batch_size": 64}, {"pause": 0.01}])
+    assert made["run_ids"] == [3, 4, 5, 6]
+    assert len(set(made["operation_ids"])) == 4
+    assert [run(experiment, clone).parent for clone in made["run_ids"]] == [2, 2, 1, 1]
+    knobs = [run(experiment, clone).leaf["user_knobs"] for clone in made["run_ids"]]
+    assert [knob["width"] for knob in knobs] == [9, 9, 8, 8]
+    assert "Clone run 2 as run 4, asked by user" in events(experiment)
+
+
+def test_clones_of_one_request_must_differ(experiment, points, client):
+    experiment.run_fit(points, [paced_config(epochs=1), paced_config(width=9, epochs=1)])
+    with pytest.raises(ConfigError, match="Clones 1 and 3 of those asked for have the same config"):
+        client.operate(experiment.name, "clone", [1], changes=[{"width": 5}, {"width": 6}, {"width": 5.0}])
+    with pytest.raises(ConfigError, match="Clones 1 and 2 "):
+        client.operate(experiment.name, "clone", [1, 2], changes=[{"width": 5}])
+    assert len(experiment.runs()) == 2
+
+
+def test_what_the_user_saw_must_still_be_so(experiment, points, client):
+    experiment.run_fit(points, paced_config(epochs=1))
+    with pytest.raises(StaleError, match=r"Run 1 .* is completed now; it was running when you looked"):
+        client.operate(experiment.name, "delete", [1], seen={"1": "running"})
+    for unknown in ("9", "x", "9" * 5_000):
+        with pytest.raises(StaleError, match="is unknown now"):
+            client.operate(experiment.name, "delete", [1], seen={unknown: "running"})
+    assert status(experiment, 1) == "completed"
+    client.operate(experiment.name, "delete", [1], seen={"1": "completed"})
+    with pytest.raises(StaleError, match="is deleted now; it was completed"):
+        client.operate(experiment.name, "delete", [1], seen={"1": "completed"})
+
+
+def test_a_repeat_gets_the_first_answer(experiment, points, client):
+    experiment.run_fit(points, paced_config(epochs=1))
+    asked = {"changes": [{"width": 5}], "request_id": new_request_id()}
+    first = client.operate(experiment.name, "clone", [1], **asked)
+    assert client.operate(experiment.name, "clone", [1], **asked) == first
+    assert len(experiment.runs()) == 2
+
+
+def test_cancel_stops_what_is_active_and_is_legal_with_nothing(experiment, points, client):
+    start(experiment, points, *[paced_config(width=width, pause=0.05, epochs=30) for width in (5, 6, 7)])
+    experiment.run_fit(points, paced_config(epochs=1))
+    made = client.operate(experiment.name, "cancel", [])
+    assert made["run_ids"] == [1, 2, 3]
+    assert len(made["operation_ids"]) == 3
+    assert client.operate(experiment.name, "cancel", [])["run_ids"] == []
+    with pytest.raises(OperationError, match="takes no run ids"):
+        client.operate(experiment.name, "cancel", [1])
+
+
+def test_an_answer_names_the_rows_of_the_control_ops_log(experiment, points, client):
+    experiment.run_fit(points, paced_config(epochs=1))
+    made = client.operate(experiment.name, "clone", [1], changes=[{"width": 5}], origin="search")
+    with experiment.reader() as reader:
+        rows = reader._all("SELECT * FROM operations WHERE id = ?", made["operation_ids"])
+    assert [(row["operation"], row["run_id"], row["origin"]) for row in rows] == [("clone", 1, "search")]
+    assert (rows[0]["arguments"], rows[0]["result"]) == ('{"changes": {"width": 5}}', "run 2")
+
+
+def test_a_clone_can_be_checked_without_being_made(experiment, points, client):
+    experiment.run_fit(points, paced_config(epochs=1))
+    with experiment.reader() as reader:
+        before = reader.rev
+        scheduler = {"name": "StepLR", "args": {"step_size": 2}}
+        found = client.check_clone(experiment.name, [1], changes=[{"width": 5}, {"lr_scheduler": scheduler}])["clones"]
+        assert [clone["parent"] for clone in found] == [1, 1]
+        assert found[0]["config"]["user_knobs"]["width"] == 5
+        assert found[0]["changed"] == [{"knob": "user_knobs.width", "from": 8, "to": 5}]
+        assert {"knob": "train.lr_scheduler.name", "from": None, "to": "StepLR"} in found[1]["changed"]
+        for changes, words in (([{"width": 8}], "as it is"), ([{"widht": 1}], "no knob"), ([{"width": 5}] * 2, "same")):
+            with pytest.raises(ConfigError, match=words):
+                client.check_clone(experiment.name, [1], changes=changes)
+        with pytest.raises(NotFoundError, match="Run 9 "):
+            client.check_clone(experiment.name, [9], changes=[{"width": 5}])
+        assert reader.rev == before
+    assert len(experiment.runs()) == 1
+
+
+@pytest.mark.parametrize("run_id", [9, 0, -1, 1 << 63])
+def test_runs_and_experiments_that_are_not_there(experiment, points, client, run_id):
+    with pytest.raises(NotFoundError, match=f"Run {run_id} .* does not exist; its runs are none"):
+        client.operate(experiment.name, "stop", [run_id])
+    with pytest.raises(NotFoundError, match="no experiment 'absent'"):
+        client.operate("absent", "stop", [run_id])
+
+
+def test_only_clones_take_changes(experiment, points, client):
+    with pytest.raises(OperationError, match="are for clone, not for stop"):
+        client.operate(experiment.name, "stop", [], changes=[{"width": 5}])
+
+
+def test_an_engine_that_is_down_is_not_started_for_an_operation_unless_wanted(tmp_path):
+    with engine_home(tmp_path):
+        client = EngineClient()
+        for ask in (
+            lambda: client.operate("absent", "stop", [1], start=False),
+            lambda: client.check_clone("absent", [1], changes=[{}]),
+        ):
+            with pytest.raises(EngineError, match=r"engine is not running. Start it .*rapidfire-lab start-engine"):
+                ask()
+        assert not client.is_alive()

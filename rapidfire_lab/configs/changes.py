@@ -6,9 +6,15 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from rapidfire_lab.configs.draws import DistinctDraws
 from rapidfire_lab.configs.leaf import SECTIONS, normalise
-from rapidfire_lab.configs.scalars import describe
+from rapidfire_lab.configs.plain import plain
+from rapidfire_lab.configs.scalars import checked_int, describe
+from rapidfire_lab.configs.space import combinations, ranges_in, size
 from rapidfire_lab.errors import ConfigError
+
+MAX_CHANGES = 10_000
+"""Clones that one request may ask for."""
 
 _KNOBS = ("train", "user_knobs")
 _REPLACED_BY_NAME = ("optimizer", "lr_scheduler")
@@ -33,6 +39,49 @@ def apply_changes(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
         else:
             merged[key] = value
     return normalise(merged)
+
+
+def expand_changes(changes: object, num_runs: int | None = None, seed: int = 42) -> list[dict[str, Any]]:
+    """Give the partial configs that changes with knobs in them stand for.
+
+    Parameters
+    ----------
+    changes
+        A partial config in which `List` and `Range` may stand at any depth. Lists alone make a grid, the knob written
+        last varying fastest; without any knob there is one partial config.
+    num_runs
+        How many distinct draws to make where there is a `Range`; without one it means nothing.
+    seed
+        The same seed gives the same draws.
+
+    Raises
+    ------
+    ConfigError
+        When `num_runs` is missing, or the knobs give fewer or too many configs.
+    """
+    if not isinstance(changes, Mapping):
+        raise ConfigError(f"changes must be a dictionary of knobs, not {type(changes).__name__}.")
+    ranges = list(ranges_in(changes, "changes"))
+    if ranges:
+        draws = DistinctDraws(changes, _number_of_draws(num_runs, ranges[0]), checked_int("seed", seed), _plain)
+        return draws.configs()
+    if size(changes) > MAX_CHANGES:
+        raise ConfigError(f"the changes make {size(changes)} configs, over {MAX_CHANGES}: take fewer")
+    return [_plain(combination) for combination in combinations(changes)]
+
+
+def _number_of_draws(num_runs: int | None, path: str) -> int:
+    if num_runs is None:
+        raise ConfigError(f"{path!r} holds a Range: say how many clones to draw, as in num_runs=8, or write a List")
+    number = checked_int("num_runs", num_runs, 1)
+    if number > MAX_CHANGES:
+        raise ConfigError(f"num_runs={number} is over {MAX_CHANGES}: take fewer")
+    return number
+
+
+def _plain(changes: object) -> dict[str, Any]:
+    result: dict[str, Any] = plain(changes, "changes")
+    return result
 
 
 def _in_sections(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from rapidfire_lab.configs.config import Config
-from rapidfire_lab.configs.diff import identity
+from rapidfire_lab.configs.draws import DistinctDraws
 from rapidfire_lab.configs.knobs import List
 from rapidfire_lab.configs.leaf import key_path, normalise
-from rapidfire_lab.configs.scalars import describe, from_numpy, is_int
-from rapidfire_lab.configs.space import combinations, draw, ranges_in, size
+from rapidfire_lab.configs.scalars import checked_int, describe
+from rapidfire_lab.configs.space import combinations, ranges_in, size
 from rapidfire_lab.errors import ConfigError
 
 MAX_GRID = 100_000
-_ENUMERABLE = 10_000
-_MAX_MISSES = 1_000
 
 
 class ConfigGroup(ABC):
@@ -82,45 +78,16 @@ class RandomSearch(ConfigGroup):
 
     def __init__(self, configs: object, num_runs: int, seed: int = 42) -> None:
         super().__init__(configs)
-        self.num_runs = _checked_int("num_runs", num_runs, 1)
-        self.seed = _checked_int("seed", seed)
+        self.num_runs = checked_int("RandomSearch num_runs", num_runs, 1)
+        self.seed = checked_int("RandomSearch seed", seed)
 
     def __repr__(self) -> str:
         return f"RandomSearch({self.configs!r}, num_runs={self.num_runs}, seed={self.seed})"
 
     def leaves(self) -> list[dict[str, Any]]:
         """Give `num_runs` leaves, no two alike, in the order of drawing."""
-        rng = random.Random(self.seed)
         space = List([template for _, template in self._templates()])
-        found = self._draw(space, rng)
-        if len(found) < self.num_runs:
-            self._top_up(found, space, rng)
-        return list(found.values())
-
-    def _draw(self, space: List, rng: random.Random) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        wanted = min(self.num_runs, size(space))
-        misses = 0
-        while len(found) < wanted and misses < _MAX_MISSES:
-            leaf = normalise(draw(space, rng))
-            misses = 0 if found.setdefault(identity(leaf), leaf) is leaf else misses + 1
-        return found
-
-    def _top_up(self, found: dict[str, dict[str, Any]], space: List, rng: random.Random) -> None:
-        """Add the rest from a list of all leaves, where drawing hits only known ones."""
-        if size(space) > _ENUMERABLE:
-            raise ConfigError(self._too_few(len(found), "about "))
-        everything = {identity(leaf): leaf for leaf in map(normalise, combinations(space))}
-        if len(everything) < self.num_runs:
-            raise ConfigError(self._too_few(len(everything)))
-        rest = [key for key in everything if key not in found]
-        found.update((key, everything[key]) for key in rng.sample(rest, self.num_runs - len(found)))
-
-    def _too_few(self, count: int, about: str = "") -> str:
-        return (
-            f"num_runs={self.num_runs}, but the knobs give only {about}{count} distinct configs: "
-            "lower num_runs or widen a List or Range"
-        )
+        return DistinctDraws(space, self.num_runs, self.seed, normalise).configs()
 
 
 RFGridSearch = GridSearch
@@ -166,11 +133,3 @@ def _check_grid(template: Mapping[str, Any]) -> None:
             )
     if size(template) > MAX_GRID:
         raise ConfigError(f"the grid has {size(template)} configs, over {MAX_GRID}: use RandomSearch")
-
-
-def _checked_int(name: str, value: object, least: float = -math.inf) -> int:
-    value = from_numpy(value)
-    if is_int(value) and value >= least:
-        return value
-    bound = f" of {least} or more" if least > -math.inf else ""
-    raise ConfigError(f"RandomSearch {name} must be a whole number{bound}, not {describe(value)}")

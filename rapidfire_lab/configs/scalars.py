@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from typing import Any, TypeGuard
+
+from rapidfire_lab.errors import ConfigError
 
 
 def from_numpy(value: object) -> Any:
@@ -25,3 +28,12 @@ def is_number(value: object) -> TypeGuard[int | float]:
 def describe(value: object) -> str:
     """Name a value and its type the way error messages show it."""
     return f"{reprlib.repr(value)} ({type(value).__name__})"
+
+
+def checked_int(name: str, value: object, least: float = -math.inf) -> int:
+    """Give a whole number that is no less than ``least``, or say that ``name`` must be one."""
+    value = from_numpy(value)
+    if is_int(value) and value >= least:
+        return value
+    bound = f" of {least} or more" if least > -math.inf else ""
+    raise ConfigError(f"{name} must be a whole number{bound}, not {describe(value)}")

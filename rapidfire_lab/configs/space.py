@@ -49,6 +49,11 @@ def draw(template: object, rng: random.Random) -> Any:
     return template
 
 
+def has_knobs(template: object) -> bool:
+    """Whether a `List` or `Range` stands anywhere."""
+    return isinstance(template, List | Range) or any(map(has_knobs, _parts(template)))
+
+
 def ranges_in(template: object, path: str) -> Iterator[str]:
     """Give the paths at which a `Range` stands."""
     if isinstance(template, Range):

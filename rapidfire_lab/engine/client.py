@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 import zmq
 
+from rapidfire_lab.configs.plain import plain
 from rapidfire_lab.engine import launcher
 from rapidfire_lab.engine.home import EngineHome, EngineIdentity
 from rapidfire_lab.engine.protocol import (
     API_LEVEL,
+    CheckClone,
     Message,
     Reply,
+    RunOperation,
     Shutdown,
     Status,
     decode_from_controller,
@@ -26,12 +29,16 @@ from rapidfire_lab.errors import ERRORS, EngineError
 from rapidfire_lab.journal import JournalReader
 
 if TYPE_CHECKING:
-    from rapidfire_lab.engine.protocol import Request
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rapidfire_lab.engine.protocol import OperationName, Request
 
 _START_SECONDS = 60.0
 _ANSWER_SECONDS = 30.0
 _RESEND_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
+_CLONE_SECONDS = 0.1
+"""What one more clone may add to the time of an answer."""
 
 RequestType = TypeVar("RequestType", bound=Message)
 
@@ -87,7 +94,7 @@ class EngineClient:
         RapidfireLabError
             The engine's own refusal, as the class it raised.
         EngineError
-            When there is no answer in time.
+            When there is no answer in time, or no engine and it is not to be started.
         """
         with self._lock:
             reply = self._ask(request, time.monotonic() + timeout, start=start)
@@ -98,12 +105,99 @@ class EngineClient:
     def _ask(self, request: Request, deadline: float, *, start: bool) -> Reply:
         frame = encode(request)
         while time.monotonic() < deadline:
+            if not start and not self.is_alive():
+                message = (
+                    "The engine is not running. Start it from the sidebar in JupyterLab, by an Experiment in a "
+                    "notebook, or with: rapidfire-lab start-engine"
+                )
+                raise EngineError(message)
             identity = self.start(deadline - time.monotonic()) if start else self._wait_for_identity(deadline)
             reply = _exchange(identity.address, frame, min(_RESEND_SECONDS, deadline - time.monotonic()))
             if reply is not None:
                 return reply
         message = f"The engine did not answer in time. {self.home.why_down()}"
         raise EngineError(message)
+
+    # Operations
+
+    def operate(  # noqa: PLR0913 - one message's fields
+        self,
+        experiment: str,
+        operation: OperationName,
+        run_ids: Iterable[int],
+        *,
+        changes: Sequence[Mapping[str, Any]] | None = None,
+        warm_start: bool = False,
+        seen: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+        start: bool = True,
+        origin: str = "user",
+    ) -> dict[str, Any]:
+        """Stop, resume, delete, clone or cancel runs.
+
+        Parameters
+        ----------
+        run_ids
+            The runs; none for cancel, which stops all that are queued or running.
+        changes
+            For clone: partial configs, each of which gives one clone of each run.
+        warm_start
+            For clone: start from the run's last commit.
+        seen
+            Statuses that the user saw, by run id as text; if one has changed since, nothing is done.
+        request_id
+            A repeat under the same id is carried out once, and gets the first answer.
+        start
+            Start the engine where it is not running.
+
+        Returns
+        -------
+        dict
+            ``run_ids`` of what was steered or made, and ``operation_ids`` in the control ops log, one for each.
+
+        Raises
+        ------
+        NotFoundError, StaleError, OperationError, ConfigError
+            The engine's refusals. Nothing was done.
+        EngineError
+            When the engine is not running and is not to be started, or does not answer.
+        """
+        request = RunOperation(
+            request_id=request_id or new_request_id(),
+            experiment=experiment,
+            run_ids=list(run_ids),
+            operation=operation,
+            origin=origin,
+            changes=[plain(change, "changes") for change in changes or []],
+            warm_start=warm_start,
+            seen=dict(seen or {}),
+        )
+        return self.request(request, _patience(request), start=start)
+
+    def check_clone(
+        self,
+        experiment: str,
+        run_ids: Iterable[int],
+        *,
+        changes: Sequence[Mapping[str, Any]],
+        warm_start: bool = False,
+    ) -> dict[str, Any]:
+        """Say what clones would be, and raise what ``operate`` would; the engine is not started for that.
+
+        Returns
+        -------
+        dict
+            ``clones``, each with its ``parent``, canonical ``config``, and ``changed``: what differs from the parent,
+            as dicts of ``knob`` (dotted path), ``from`` and ``to``.
+        """
+        request = CheckClone(
+            request_id=new_request_id(),
+            experiment=experiment,
+            run_ids=list(run_ids),
+            changes=[plain(change, "changes") for change in changes],
+            warm_start=warm_start,
+        )
+        return self.request(request, _patience(request), start=False)
 
     def status(self) -> dict[str, Any]:
         """What the engine says of itself; it is not started for that."""
@@ -138,6 +232,10 @@ class EngineClient:
                 raise EngineError(message)
             time.sleep(_LOOK_SECONDS)
         return True
+
+
+def _patience(request: RunOperation | CheckClone) -> float:
+    return _ANSWER_SECONDS + _CLONE_SECONDS * len(request.run_ids) * len(request.changes)
 
 
 def _exchange(address: str, frame: bytes, timeout: float) -> Reply | None:

@@ -9,7 +9,7 @@ import msgspec
 import zmq
 
 import rapidfire_lab
-from rapidfire_lab.engine import protocol, requests
+from rapidfire_lab.engine import operations, protocol, requests
 from rapidfire_lab.engine.children import exit_reason
 from rapidfire_lab.engine.scheduler import DrainAsked, SlotDown, SlotDying, SlotUp
 from rapidfire_lab.errors import RapidfireLabError
@@ -122,6 +122,9 @@ class Controller:
                 self._slot_ready(identity, message)
             case protocol.Progress():
                 self._collect_progress(message)
+            case protocol.WarmStarted():
+                with self._journal.transaction():
+                    self._ledger.warm_started(message)
             case protocol.LeaseDone():
                 self._lease_done(message)
             case protocol.TrackerReady():
@@ -166,13 +169,10 @@ class Controller:
 
     def _answer(self, request: protocol.Request) -> bytes:
         """Answer a client; a request that was answered before gets the same answer."""
-        if isinstance(request, protocol.Status):
-            return protocol.encode(protocol.Reply(request_id=request.request_id, result=self._status()))
-        known = self._journal.recall_reply(request.request_id)
-        if known is not None:
-            return known
         try:
-            frame = self._carry_out(request)
+            if isinstance(request, protocol.Status | protocol.CheckClone):
+                return _reply(request, self._look_up(request))
+            frame = self._journal.recall_reply(request.request_id) or self._carry_out(request)
         except RapidfireLabError as error:
             self._ledger.outgoing.clear()
             return protocol.encode(
@@ -182,10 +182,16 @@ class Controller:
         self._node.want_slots(len(self._scheduler.live_runs()))
         return frame
 
+    def _look_up(self, request: protocol.Status | protocol.CheckClone) -> dict[str, Any]:
+        """Answer what changes nothing, outside of any transaction."""
+        if isinstance(request, protocol.CheckClone):
+            return operations.check_clone(request, self._ledger)
+        return self._status()
+
     def _carry_out(self, request: protocol.Request) -> bytes:
         with self._journal.transaction(durable=True):
             result = self._dispatch(request)
-            frame = protocol.encode(protocol.Reply(request_id=request.request_id, result=result))
+            frame = _reply(request, result)
             self._journal.remember_reply(request.request_id, frame)
             self._journal.forget_replies(time.time() - _REPLY_LIFE)
         return frame
@@ -199,7 +205,7 @@ class Controller:
             case protocol.SubmitFit():
                 return requests.submit_fit(request, self._ledger)
             case protocol.RunOperation():
-                return requests.operate(request, self._ledger)
+                return operations.operate(request, self._ledger)
             case protocol.Shutdown():
                 self._home.mark_stopped()
                 self._node.ask_to_drain()
@@ -278,6 +284,7 @@ class Controller:
         # Durable: older checkpoints are dropped on the strength of it.
         with self._journal.transaction(durable=True):
             self._ledger.lease_done(message)
+        self._ledger.remove_obsolete()
         if message.outcome != "failed":
             self._node.slots_are_fine()
         self._tell_slots()
@@ -305,3 +312,7 @@ class Controller:
             self.drain()
         if self._node.drain_asked:
             self.drain()
+
+
+def _reply(request: protocol.Request, result: dict[str, Any]) -> bytes:
+    return protocol.encode(protocol.Reply(request_id=request.request_id, result=result))

@@ -6,19 +6,19 @@
       spec.json, spec/                    source snapshot of the MLSpec and its sibling modules
       runs/<run_id>/run.log               what user code printed
       runs/<run_id>/state/lease-*         the last two checkpoints to go on from, named after who made them
+      runs/<run_id>/state/lease-0.*       the checkpoint of another run that a warm start begins with
       runs/<run_id>/checkpoints/final.safetensors, final.json, epoch-<n>.safetensors
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from rapidfire_lab.files import write_private
+from rapidfire_lab.files import link_or_copy, sync, write_private
 
 
 class SpecInfo(msgspec.Struct, kw_only=True):
@@ -85,18 +85,23 @@ class ExperimentLayout:
     def keep_final(self, run_id: int, lease: int, metadata: dict[str, object]) -> None:
         """Make the checkpoint of a lease the run's final one; does nothing for a run that never committed."""
         weights = self.weights(run_id, lease)
-        if not weights.exists():
+        if not lease or not weights.exists():
             return
         final = self.final_weights(run_id)
-        temporary = final.with_name(f".{final.name}.tmp")
-        temporary.unlink(missing_ok=True)
-        try:
-            os.link(weights, temporary)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(weights, temporary)
-        temporary.replace(final)
-        temporary.unlink(missing_ok=True)  # renaming one link of a file to another link of it does nothing
+        link_or_copy(weights, final)
         self.write_metadata(final, metadata)
+
+    def checkpoint(self, run_id: int, lease: int) -> tuple[Path, Path]:
+        """The files that a run goes on from; those of lease 0 are the ones that a warm start begins with."""
+        return self.weights(run_id, lease), self.state(run_id, lease)
+
+    def begin_with(self, run_id: int, parent: int, lease: int) -> None:
+        """Give a new run a parent's checkpoint to begin with: it stays, whatever becomes of the parent."""
+        self.make_run(run_id)
+        for source, target in zip(self.checkpoint(parent, lease), self.checkpoint(run_id, 0), strict=True):
+            link_or_copy(source, target)
+        for folder in (self.run(run_id), self.run(run_id).parent):
+            sync(folder)
 
     @staticmethod
     def write_metadata(weights: Path, metadata: dict[str, object]) -> None:
@@ -105,7 +110,7 @@ class ExperimentLayout:
 
     def keep_checkpoints(self, run_id: int, leases: set[int]) -> None:
         """Drop the checkpoints of all leases but these: the committed one, and one to fall back on."""
-        kept = {path.name for lease in leases for path in (self.weights(run_id, lease), self.state(run_id, lease))}
+        kept = {path.name for lease in leases for path in self.checkpoint(run_id, lease)}
         for path in self._state_folder(run_id).glob("*lease-*"):  # with what killed slots had half written
             if path.name not in kept:
                 path.unlink(missing_ok=True)

@@ -6,11 +6,14 @@ hears of anything that a crash could still undo.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 import rapidfire_lab
 from rapidfire_lab.engine.layout import ExperimentLayout
@@ -31,9 +34,11 @@ from rapidfire_lab.engine.scheduler import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rapidfire_lab.engine.protocol import Carried, WarmStarted
     from rapidfire_lab.journal import ExperimentRecord, JournalWriter, MetricPoint, RunRecord
 
 _LOG_TAIL = 4_000
+_TOLD_TENSORS = 6
 
 
 def run_state(run: RunRecord, num_chunks: int | None) -> RunState:
@@ -59,6 +64,7 @@ class Ledger:
         self._tracking = tracking
         self.outgoing: list[tuple[int, Grant | Preempt]] = []
         """Messages to slots, by slot index."""
+        self._obsolete: list[Path] = []
 
     def feed(self, event: Event) -> None:
         for instruction in self.scheduler.handle(event):
@@ -121,8 +127,31 @@ class Ledger:
             to_step=grant.to_step,
             base_lease=run.base_lease,
             epoch_checkpoints=experiment.epoch_checkpoints,
+            parent_optimizer=self._parent_optimizer(run),
         )
         self.outgoing.append((grant.slot, message))
+
+    def _parent_optimizer(self, run: RunRecord) -> dict[str, Any] | None:
+        """Optimizer of the checkpoint that a warm start begins with, until the run has a commit of its own."""
+        if not run.warm_start or run.base_lease or run.parent is None:
+            return None
+        parent = self.journal.run(run.experiment_id, run.parent)
+        optimizer: dict[str, Any] | None = parent.leaf["train"]["optimizer"] if parent else None
+        return optimizer
+
+    def warm_started(self, message: WarmStarted) -> None:
+        """Note what a run took over from its parent; what is made anew after a crash says the same again."""
+        key = self.scheduler.lease_holder(message.lease)
+        if key is None:
+            return
+        run = self.journal.run_by_key(key)
+        report = {"weights": message.weights, "optimizer": message.optimizer}
+        carried = msgspec.json.encode(report).decode()
+        if carried != run.carried:
+            self.journal.update_run(key, carried=carried)
+            begins = f"Run {run.run_id} begins with run {run.parent} at step {run.parent_step}"
+            told = ", ".join(f"{name} {_told(part)}" for name, part in report.items())
+            self.event(run, f"{begins}: {told}", level="warning" if message.weights.left else "info")
 
     def progress(self, lease: int, step: int, loss: float | None, points: list[MetricPoint]) -> None:
         """Take what a slot reports between commits."""
@@ -167,6 +196,8 @@ class Ledger:
             device=done.device,
         )
         self.track(run.id, "points", {"after": run.step, "to": done.step})
+        if run.warm_start and not run.base_lease and done.step:
+            self._obsolete += self._layout(run).checkpoint(run.run_id, 0)
         self._with_files(run, lambda: self._keep_files(run, done))
         if done.completed_epochs > run.completed_epochs:
             self.event(run, f"Run {run.run_id} finished epoch {done.completed_epochs} of {run.epochs}")
@@ -185,6 +216,13 @@ class Ledger:
         if experiment.epoch_checkpoints:
             for epoch in range(run.completed_epochs + 1, done.completed_epochs + 1):
                 layout.write_metadata(layout.epoch_weights(run.run_id, epoch), self._metadata(run, experiment, epoch))
+
+    def remove_obsolete(self) -> None:
+        """Remove what a warm start began with, once the run's own first commit is on the disk."""
+        obsolete, self._obsolete = self._obsolete, []
+        for path in obsolete:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _lose(self, lost: LeaseLost) -> None:
         run = self.journal.run_by_key(lost.run)
@@ -258,3 +296,12 @@ class Ledger:
 
     def event(self, run: RunRecord, message: str, level: str = "info") -> None:
         self.journal.add_event(message, experiment_id=run.experiment_id, run_id=run.run_id, level=level)
+
+
+def _told(part: Carried) -> str:
+    """What was carried and what not, in a few words."""
+    if part.fresh:
+        return f"fresh ({part.fresh})"
+    left = [f"{name} ({why})" for name, why in part.left.items()]
+    more = f" and {len(left) - _TOLD_TENSORS} more" if len(left) > _TOLD_TENSORS else ""
+    return f"carried but for {', '.join(left[:_TOLD_TENSORS])}{more}" if left else "carried"

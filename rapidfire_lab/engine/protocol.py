@@ -11,12 +11,15 @@ import msgspec
 
 from rapidfire_lab.journal.records import MetricPoint
 
-API_LEVEL = 1
+API_LEVEL = 2
 """Grows when a client of an older level could not talk to this engine."""
 
 Outcome = Literal["reached", "preempted", "finished", "converged", "failed", "discarded"]
 """How a lease ended: target step reached, stopped on the way, last epoch done, ``has_converged`` said so, error,
 or dropped without a commit because its run was deleted."""
+
+OperationName = Literal["stop", "resume", "delete", "clone", "cancel"]
+"""What can be asked of runs."""
 
 
 class Message(msgspec.Struct, kw_only=True, tag=True):
@@ -56,14 +59,30 @@ class SubmitFit(Message):
 
 
 class RunOperation(Message):
-    """Stop, resume, delete or clone runs; ``changes`` is a clone's partial config."""
+    """Stop, resume, delete or clone runs, or cancel: stop every active run of the experiment.
+
+    ``changes`` are partial configs: each gives one clone of each run. ``seen`` are the statuses that the user saw,
+    by run id; where one is another by now, nothing is done. ``run_ids`` must be empty for cancel.
+    """
 
     request_id: str
     experiment: str
     run_ids: list[int]
-    operation: Literal["stop", "resume", "delete", "clone"]
+    operation: OperationName
     origin: str = "user"
-    changes: dict[str, Any] = {}
+    changes: list[dict[str, Any]] = []
+    warm_start: bool = False
+    seen: dict[str, str] = {}
+
+
+class CheckClone(Message):
+    """What the clones of such a ``RunOperation`` would be, and whether the engine would make them."""
+
+    request_id: str
+    experiment: str
+    run_ids: list[int]
+    changes: list[dict[str, Any]]
+    warm_start: bool = False
 
 
 class Shutdown(Message):
@@ -115,6 +134,23 @@ class LeaseDone(Message):
     traceback: str | None = None
 
 
+class Carried(msgspec.Struct, kw_only=True):
+    """What a warm start took over of a parent's tensors: how many, and by name why the others not."""
+
+    carried: int
+    left: dict[str, str] = {}
+    fresh: str | None = None
+    """Why none could be."""
+
+
+class WarmStarted(Message):
+    """A run without a commit begins with the state of its parent; said each time that it is made anew."""
+
+    lease: int
+    weights: Carried
+    optimizer: Carried
+
+
 class TrackerReady(Message):
     pid: int
 
@@ -147,6 +183,8 @@ class Grant(Message):
     to_step: int
     base_lease: int
     epoch_checkpoints: bool
+    parent_optimizer: dict[str, Any] | None = None
+    """Name and arguments of the optimizer whose checkpoint a warm start begins with; None where there is none."""
 
 
 class Preempt(Message):
@@ -164,8 +202,8 @@ class OutboxGrew(Message):
     """There is something to send."""
 
 
-Request: TypeAlias = Status | CreateExperiment | EndExperiment | SubmitFit | RunOperation | Shutdown
-ToController: TypeAlias = Request | SlotReady | Progress | LeaseDone | TrackerReady | Tracked
+Request: TypeAlias = Status | CreateExperiment | EndExperiment | SubmitFit | RunOperation | CheckClone | Shutdown
+ToController: TypeAlias = Request | SlotReady | Progress | WarmStarted | LeaseDone | TrackerReady | Tracked
 FromController: TypeAlias = Reply | Grant | Preempt | Exit | OutboxGrew
 
 _encoder = msgspec.msgpack.Encoder()

@@ -33,6 +33,7 @@ from rapidfire_lab.engine.protocol import (
     Progress,
     Reply,
     SlotReady,
+    WarmStarted,
     decode_from_controller,
     encode,
 )
@@ -44,6 +45,7 @@ from rapidfire_lab.worker.output import output_to
 from rapidfire_lab.worker.process_state import process_state_kept
 from rapidfire_lab.worker.residency import Residency
 from rapidfire_lab.worker.training import RunPlan, TrainingRun
+from rapidfire_lab.worker.warm_start import Parent, carry_over
 
 if TYPE_CHECKING:
     from rapidfire_lab.spec import MLSpec
@@ -188,9 +190,13 @@ class Slot:
             return resident
         training = TrainingRun(self._plan(grant), self._spec_class(layout, grant.spec_hash), self._device)
         self._check_steps(grant, training)
+        weights, state = layout.checkpoint(grant.run_id, grant.base_lease)
         if grant.base_lease:
-            weights = load_weights(layout.weights(grant.run_id, grant.base_lease))
-            training.restore(weights, load_state(layout.state(grant.run_id, grant.base_lease)))
+            training.restore(load_weights(weights), load_state(state))
+        elif grant.parent_optimizer is not None:
+            parent = Parent(load_weights(weights), load_state(state), grant.parent_optimizer)
+            carried, moments = carry_over(training, parent)
+            self._send(WarmStarted(lease=grant.lease, weights=carried, optimizer=moments))
         return training
 
     @staticmethod

@@ -23,6 +23,7 @@ from rapidfire_lab.journal.records import MetricPoint
 from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError
 from rapidfire_lab.worker.hooks import Hooks
 from rapidfire_lab.worker.input import MinibatchInput, to_device
+from rapidfire_lab.worker.optimizer_state import load_optimizer_state
 from rapidfire_lab.worker.process_state import ProcessState
 from rapidfire_lab.worker.rng import RngState, own_rng, seed_everything
 
@@ -390,7 +391,7 @@ class TrainingRun:
     def restore(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Take over a saved run state."""
         self.model.load_state_dict({**weights, **state["extra"]})
-        self._restore_optimizer(state["optimizer"])
+        load_optimizer_state(self.optimizer, state["optimizer"])
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])
         if self._scaler:
@@ -405,17 +406,6 @@ class TrainingRun:
         self._history = state["history"]
         self._metrics = EpochMetrics.from_plain(self._named, state["metrics"])
         self._rng = RngState.from_plain(state["rng"])
-
-    def _restore_optimizer(self, saved: dict[str, Any]) -> None:
-        """Load the optimizer's state; torch casts all of it to the parameters' dtype, also what has one of its own."""
-        self.optimizer.load_state_dict(saved)
-        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-        keys = [key for group in saved["param_groups"] for key in group["params"]]
-        for parameter, key in zip(parameters, keys, strict=True):
-            for name, value in saved["state"].get(key, {}).items():
-                loaded = self.optimizer.state[parameter][name]
-                if isinstance(value, torch.Tensor) and loaded.dtype != value.dtype:
-                    self.optimizer.state[parameter][name] = value.to(loaded.device)
 
     def size(self) -> int:
         """Bytes of device memory that the run holds between leases."""

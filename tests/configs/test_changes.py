@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapidfire_lab.configs import List, normalise
-from rapidfire_lab.configs.changes import apply_changes
+from rapidfire_lab.configs import List, Range, normalise
+from rapidfire_lab.configs.changes import MAX_CHANGES, apply_changes, expand_changes
 from rapidfire_lab.errors import ConfigError
 
 from .sample_configs import lr, nested, train_sections, user_knobs
@@ -203,3 +203,49 @@ def test_the_result_shares_nothing_with_what_it_was_made_of(leaf: dict[str, Any]
     result["train"]["optimizer"]["args"]["lr"] = -1
     assert changes == {"user_knobs": {"new": {"deep": [1]}}}
     assert leaf == before
+
+
+# Changes with knobs in them
+
+
+@pytest.mark.parametrize("changes", [{}, {"width": 32}, {"train": {"optimizer": lr(0.1)}, "deep": [1, {"a": None}]}])
+def test_without_knobs_there_is_one(changes: dict[str, Any]) -> None:
+    assert expand_changes(changes) == expand_changes(changes, num_runs=5) == [changes]
+
+
+def test_lists_make_a_grid_in_the_order_written() -> None:
+    changes = {"width": List([8, 16]), "train": {"batch_size": List([32, 64])}}
+    assert [(one["width"], one["train"]["batch_size"]) for one in expand_changes(changes)] == [
+        (8, 32),
+        (8, 64),
+        (16, 32),
+        (16, 64),
+    ]
+    nested_lists = {"optimizer": List([lr(List([0.1, 0.2])), "Adam"])}
+    assert expand_changes(nested_lists) == [{"optimizer": lr(0.1)}, {"optimizer": lr(0.2)}, {"optimizer": "Adam"}]
+
+
+@given(st.integers(1, 30), st.integers())
+def test_a_range_makes_distinct_draws(num_runs: int, seed: int) -> None:
+    changes = {"width": Range(1, 8), "optimizer": List([lr(Range(1e-4, 1e-1, log=True)), lr(0.1)])}
+    found = expand_changes(changes, num_runs, seed)
+    assert len(found) == num_runs
+    assert all(one not in found[:index] for index, one in enumerate(found))
+    assert found == expand_changes(changes, num_runs, seed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "num_runs", "words"),
+    [
+        ({"deep": {"a": Range(1, 2)}}, None, r"'changes.deep.a' holds a Range: say how many .*num_runs=8"),
+        ({"width": Range(1, 2)}, 0, "num_runs must be a whole number of 1 or more"),
+        ({"width": Range(1, 2)}, MAX_CHANGES + 1, "take fewer"),
+        ({"width": Range(1, 2)}, 3, "only 2 distinct configs"),
+        ({"width": List(range(200)), "depth": List(range(200))}, None, "40000 configs, over 10000"),
+        ([1], None, "changes must be a dictionary of knobs, not list"),
+        ({"width": {1, 2}}, None, "'changes.width' is of type set"),
+    ],
+)
+def test_what_cannot_be_expanded_is_told(changes: Any, num_runs: int | None, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        expand_changes(changes, num_runs)

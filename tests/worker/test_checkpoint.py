@@ -233,7 +233,7 @@ def test_a_write_that_fails_before_it_made_a_file_says_why(tmp_path):
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     path = tmp_path / "file"
     synced = []
-    monkeypatch.setattr(files, "_sync", lambda target: synced.append((target, path.exists())))
+    monkeypatch.setattr(files, "sync", lambda target: synced.append((target, path.exists())))
     write_atomically(path, lambda temporary: temporary.write_bytes(b"new"))
     assert synced == [(tmp_path / f".file.{os.getpid()}.tmp", False), (tmp_path, True)]
 

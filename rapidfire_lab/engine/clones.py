@@ -1,0 +1,138 @@
+"""Clones of runs: what they would be, and making them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rapidfire_lab.configs import check_torch_names, differing_knobs, get_path
+from rapidfire_lab.configs.changes import apply_changes
+from rapidfire_lab.configs.diff import identity
+from rapidfire_lab.engine.layout import ExperimentLayout
+from rapidfire_lab.engine.requests import check_length, insert_run, schedule_run
+from rapidfire_lab.errors import ConfigError, EngineError, OperationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rapidfire_lab.engine.ledger import Ledger
+    from rapidfire_lab.engine.protocol import CheckClone, RunOperation
+    from rapidfire_lab.journal import RunRecord
+
+
+@dataclass(frozen=True)
+class ClonePlan:
+    """A clone that nothing stands against."""
+
+    parent: RunRecord
+    changes: dict[str, Any]
+    leaf: dict[str, Any]
+    warm_start: bool
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What was asked for, as the control ops log keeps it."""
+        return {"changes": self.changes, **({"warm_start": True} if self.warm_start else {})}
+
+
+def plan_clones(request: RunOperation | CheckClone, ledger: Ledger, parents: list[RunRecord]) -> list[ClonePlan]:
+    """Say what a clone of each parent with each of the changes would be.
+
+    Raises
+    ------
+    ConfigError
+        When one cannot be, or two would be the same.
+    OperationError
+        When a clone cannot start warm, as its parent has no checkpoint.
+    """
+    if request.warm_start:
+        for parent in parents:
+            _check_checkpoint(ledger, parent)
+    changes = request.changes or [{}]
+    plans = [_plan(ledger, parent, change, warm_start=request.warm_start) for parent in parents for change in changes]
+    _refuse_twins(plans)
+    return plans
+
+
+def _check_checkpoint(ledger: Ledger, parent: RunRecord) -> None:
+    remedy = "Clone it with warm_start=False"
+    if not parent.base_lease:
+        message = f"Run {parent.run_id} has committed nothing yet that a clone could start from. {remedy}, or wait."
+        raise OperationError(message)
+    for path in _layout(ledger, parent).checkpoint(parent.run_id, parent.base_lease):
+        if not path.exists():
+            message = f"The checkpoint of run {parent.run_id} is gone: there is no {path}. {remedy}."
+            raise OperationError(message)
+
+
+def _layout(ledger: Ledger, run: RunRecord) -> ExperimentLayout:
+    return ExperimentLayout(Path(ledger.journal.experiment_by_id(run.experiment_id).path))
+
+
+def _plan(ledger: Ledger, parent: RunRecord, changes: dict[str, Any], *, warm_start: bool) -> ClonePlan:
+    leaf = apply_changes(parent.leaf, changes)
+    if leaf == parent.leaf and not warm_start:
+        left = "leave" if changes else "are none: they leave"
+        message = f"The changes {left} run {parent.run_id}'s config as it is; a clone needs at least one changed knob."
+        raise ConfigError(message)
+    check_torch_names(leaf)
+    check_length(leaf, json.loads(ledger.journal.fit(parent.fit_id).data)["partitions"]["train"]["rows"])
+    return ClonePlan(parent, changes, leaf, warm_start)
+
+
+def _refuse_twins(plans: Iterable[ClonePlan]) -> None:
+    """Refuse clones that would be the same run: the same config on the same data, from the same start."""
+    places: dict[tuple[int, int | None, str], int] = {}
+    for number, plan in enumerate(plans, start=1):
+        begins_with = plan.parent.id if plan.warm_start else None
+        first = places.setdefault((plan.parent.fit_id, begins_with, identity(plan.leaf)), number)
+        if first != number:
+            message = f"Clones {first} and {number} of those asked for have the same config: leave one out."
+            raise ConfigError(message)
+
+
+def describe_clones(plans: Iterable[ClonePlan]) -> list[dict[str, Any]]:
+    return [{"parent": plan.parent.run_id, "config": plan.leaf, "changed": _changed(plan)} for plan in plans]
+
+
+def _changed(plan: ClonePlan) -> list[dict[str, Any]]:
+    old, new = plan.parent.leaf, plan.leaf
+    return [
+        {"knob": knob, "from": get_path(old, knob), "to": get_path(new, knob)} for knob in differing_knobs([old, new])
+    ]
+
+
+def make_clones(plans: Sequence[ClonePlan], ledger: Ledger) -> list[int]:
+    """Make the clones and have them scheduled; returns their run ids."""
+    clones = [_insert(plan, ledger) for plan in plans]
+    _keep_checkpoints(plans, clones, ledger)
+    for clone in clones:
+        schedule_run(ledger, clone, ledger.journal.fit(clone.fit_id))
+    return [clone.run_id for clone in clones]
+
+
+def _insert(plan: ClonePlan, ledger: Ledger) -> RunRecord:
+    return insert_run(
+        ledger,
+        ledger.journal.fit(plan.parent.fit_id),
+        plan.leaf,
+        source="clone",
+        parent=plan.parent.run_id,
+        warm_start=plan.warm_start,
+        parent_step=plan.parent.step if plan.warm_start else None,
+    )
+
+
+def _keep_checkpoints(plans: Sequence[ClonePlan], clones: Sequence[RunRecord], ledger: Ledger) -> None:
+    """Give warm clones their parents' checkpoints; what a crash leaves of that, the next run of the id replaces."""
+    try:
+        for plan, clone in zip(plans, clones, strict=True):
+            if plan.warm_start:
+                _layout(ledger, clone).begin_with(clone.run_id, plan.parent.run_id, plan.parent.base_lease)
+    except OSError as error:
+        for clone in clones:
+            _layout(ledger, clone).drop_run(clone.run_id)
+        message = f"A parent's checkpoint cannot be kept for its clone ({error}). Nothing was cloned."
+        raise EngineError(message) from error

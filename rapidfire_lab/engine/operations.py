@@ -1,0 +1,171 @@
+"""What clients may ask of runs: stop, resume, delete, clone, and cancel for all of an experiment.
+
+``operate`` runs inside a durable journal transaction. An operation is carried out on all of its runs or, where it is
+not legal for one, on none: everything that can be refused is, before the scheduler hears of anything.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from rapidfire_lab.engine.clones import describe_clones, make_clones, plan_clones
+from rapidfire_lab.engine.ledger import run_state
+from rapidfire_lab.engine.requests import find_experiment, listed, live_experiment, stop_run
+from rapidfire_lab.engine.scheduler import DeleteAsked, ResumeAsked
+from rapidfire_lab.errors import NotFoundError, OperationError, StaleError
+from rapidfire_lab.journal import ACTIVE_STATUSES
+
+if TYPE_CHECKING:
+    from rapidfire_lab.engine.ledger import Ledger
+    from rapidfire_lab.engine.protocol import CheckClone, RunOperation
+    from rapidfire_lab.journal import ExperimentRecord, RunRecord
+
+LEGAL_STATUSES = {
+    "stop": ACTIVE_STATUSES,
+    "resume": ("stopped", "failed"),
+    "delete": ("queued", "running", "stopped", "completed", "failed"),
+    "clone": ("queued", "running", "stopped", "completed", "failed"),
+}
+"""Statuses in which each operation is legal."""
+
+_MOST_RUNS = 1 << 62
+_RUN_ID = re.compile(r"[0-9]{1,18}")
+
+
+def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
+    """Carry an operation out; answers the runs that were steered, or the clones that were made."""
+    experiment = find_experiment(ledger, request.experiment)
+    _check_seen(request.seen, ledger, experiment)
+    if request.operation == "clone":
+        return _clone(request, ledger, experiment)
+    if request.changes or request.warm_start:
+        message = f"changes and warm_start are for clone, not for {request.operation}."
+        raise OperationError(message)
+    runs = _active_runs if request.operation == "cancel" else _chosen_runs
+    steered = runs(request, ledger, experiment)
+    for run in steered:
+        _steer(request.operation, ledger, run)
+    return {
+        "run_ids": [run.run_id for run in steered],
+        "operation_ids": [_record(request, ledger, run, run.run_id, {}) for run in steered],
+    }
+
+
+def check_clone(request: CheckClone, ledger: Ledger) -> dict[str, Any]:
+    """Do every check of a clone, and nothing else."""
+    experiment = live_experiment(ledger, request.experiment)
+    parents = _legal_runs("clone", request.run_ids, ledger, experiment)
+    return {"clones": describe_clones(plan_clones(request, ledger, parents))}
+
+
+# Which runs
+
+
+def _check_seen(seen: dict[str, str], ledger: Ledger, experiment: ExperimentRecord) -> None:
+    """Refuse what was asked on the strength of statuses that are no more."""
+    for run_id, was in seen.items():
+        run = _run_or_none(ledger, experiment, int(run_id)) if _RUN_ID.fullmatch(run_id) else None
+        status = run.status if run else "unknown"
+        if status != was:
+            message = (
+                f"Run {run_id} of experiment {experiment.name!r} is {status} now; it was {was} when you looked. "
+                "Nothing was done: look again."
+            )
+            raise StaleError(message)
+
+
+def _active_runs(request: RunOperation, ledger: Ledger, experiment: ExperimentRecord) -> list[RunRecord]:
+    if request.run_ids:
+        message = "cancel stops all runs of an experiment and takes no run ids; stop takes some."
+        raise OperationError(message)
+    runs = ledger.journal.runs(experiment.id)
+    return [run for run in runs if run.status in ACTIVE_STATUSES and run.wanted != "stopped"]
+
+
+def _chosen_runs(request: RunOperation, ledger: Ledger, experiment: ExperimentRecord) -> list[RunRecord]:
+    return _legal_runs(request.operation, request.run_ids, ledger, experiment)
+
+
+def _legal_runs(operation: str, run_ids: list[int], ledger: Ledger, experiment: ExperimentRecord) -> list[RunRecord]:
+    runs = [_run(ledger, experiment, run_id) for run_id in dict.fromkeys(run_ids)]
+    for run in runs:
+        _check_legal(operation, run)
+    return runs
+
+
+def _run(ledger: Ledger, experiment: ExperimentRecord, run_id: int) -> RunRecord:
+    run = _run_or_none(ledger, experiment, run_id)
+    if run is None or run.status == "deleted":
+        known = [other.run_id for other in ledger.journal.runs(experiment.id) if other.status != "deleted"]
+        gone = "was deleted" if run else "does not exist"
+        message = f"Run {run_id} of experiment {experiment.name!r} {gone}; its runs are {listed(known)}."
+        raise NotFoundError(message)
+    return run
+
+
+def _run_or_none(ledger: Ledger, experiment: ExperimentRecord, run_id: int) -> RunRecord | None:
+    # The journal's integers have 64 bits.
+    return ledger.journal.run(experiment.id, run_id) if run_id < _MOST_RUNS else None
+
+
+def _check_legal(operation: str, run: RunRecord) -> None:
+    if run.status in LEGAL_STATUSES[operation] and not (operation == "stop" and run.wanted == "stopped"):
+        return
+    status = "stopping already" if run.wanted == "stopped" else run.status
+    legal = [name for name, statuses in LEGAL_STATUSES.items() if run.status in statuses and name != operation]
+    message = f"Run {run.run_id} is {status}: it cannot {operation}. Possible now: {', '.join(legal) or 'nothing'}."
+    raise OperationError(message)
+
+
+# What is done
+
+
+def _clone(request: RunOperation, ledger: Ledger, experiment: ExperimentRecord) -> dict[str, Any]:
+    parents = _legal_runs("clone", request.run_ids, ledger, experiment)
+    live_experiment(ledger, experiment.name)
+    plans = plan_clones(request, ledger, parents)
+    run_ids = make_clones(plans, ledger)
+    operation_ids = [
+        _record(request, ledger, plan.parent, run_id, plan.arguments)
+        for plan, run_id in zip(plans, run_ids, strict=True)
+    ]
+    return {"run_ids": run_ids, "operation_ids": operation_ids}
+
+
+def _steer(operation: str, ledger: Ledger, run: RunRecord) -> None:
+    if operation in ("stop", "cancel"):
+        stop_run(ledger, run)
+    elif operation == "resume":
+        _resume(ledger, run)
+    else:
+        _adopt(ledger, run)
+        ledger.feed(DeleteAsked(run.id))
+
+
+def _resume(ledger: Ledger, run: RunRecord) -> None:
+    """Let a run go on from its last commit; one that failed forgets what it did after that, and why it failed."""
+    ledger.journal.trim_points(run.id, run.step)
+    ledger.journal.update_run(run.id, live_step=run.step, deaths=0, error=None, traceback=None)
+    _adopt(ledger, ledger.journal.run_by_key(run.id))
+    ledger.feed(ResumeAsked(run.id))
+    ledger.track(run.id, "status", {"status": "running", "ended_by": None})
+
+
+def _adopt(ledger: Ledger, run: RunRecord) -> None:
+    if run.id not in ledger.scheduler.runs:
+        ledger.scheduler.adopt(run_state(run, ledger.journal.fit(run.fit_id).num_chunks))
+
+
+def _record(request: RunOperation, ledger: Ledger, run: RunRecord, result: int, arguments: dict[str, Any]) -> int:
+    """Write an operation on one run into the logs; returns its id in the control ops log."""
+    made = f" as run {result}" if result != run.run_id else ""
+    ledger.event(run, f"{request.operation.capitalize()} run {run.run_id}{made}, asked by {request.origin}")
+    return ledger.journal.add_operation(
+        request.operation,
+        experiment_id=run.experiment_id,
+        run_id=run.run_id,
+        origin=request.origin,
+        arguments=arguments,
+        result=f"run {result}",
+    )

@@ -1,0 +1,247 @@
+"""Clones that begin with their parent's weights and optimizer state: the contract, and crashes before a commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from rapidfire_lab import ConfigError, EngineError, Experiment, List, OperationError
+from rapidfire_lab.configs import normalise
+from rapidfire_lab.configs.changes import apply_changes
+from rapidfire_lab.engine.client import EngineClient
+from tests import contract, plain_loop
+from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.contract import ADAMW, SGD, config
+
+AUGMENTED = SPECS / "digits_augmented.py"
+PACED = SPECS / "paced.py"
+STEP = {"name": "StepLR", "args": {"step_size": 1, "gamma": 0.5}}
+ONE_CYCLE = {"name": "OneCycleLR", "args": {"max_lr": 0.1, "total_steps": 80}, "interval": "step"}
+PARENTS = [config("cnn", ADAMW, STEP, dropout=0.2, augment=True), config("mlp", SGD, dropout=0.3)]
+EDITS = [
+    (1, {"optimizer": {"args": {"lr": 0.0005, "weight_decay": 0.1}}}),
+    (1, {"batch_size": 50, "lr_scheduler": {"args": {"gamma": 0.1}}, "epochs": 3}),
+    (1, {"optimizer": {"args": {"amsgrad": True}}, "dropout": 0.0}),
+    (1, {"optimizer": SGD, "lr_scheduler": None}),
+    (1, {}),
+    (2, {"lr_scheduler": ONE_CYCLE, "gradient_accumulation_steps": 4}),
+    (2, {"precision": "bf16", "gradient_clip_norm": 0.5}),
+    (2, {"model": "cnn"}),
+]
+
+
+def run(experiment, run_id):
+    return next(found for found in experiment.runs() if found.run_id == run_id)
+
+
+def carried(experiment, run_id):
+    return json.loads(run(experiment, run_id).carried)
+
+
+def state_files(experiment, run_id):
+    return sorted(path.name for path in (experiment.path / "runs" / str(run_id) / "state").iterdir())
+
+
+def committed(experiment, run_id):
+    wait_until(lambda: run(experiment, run_id).base_lease, f"run {run_id} to commit")
+
+
+def expected_of(experiment, run_id, data, seed, spec=PACED):
+    """A clone's results by the plain loop: first its parent up to where it was cloned, then the clone."""
+    clone = run(experiment, run_id)
+    leaf = run(experiment, clone.parent).leaf
+    parent = plain_loop.train(spec, leaf, data, seed, steps=clone.parent_step)
+    return plain_loop.train(spec, clone.leaf, data, seed, parent=parent)
+
+
+def three_classes(**knobs):
+    """A config for specs/paced.py with the metrics that the plain loop counts."""
+    return {**paced_config(**knobs), "named_metrics": contract.NAMED}
+
+
+def tables(points, store):
+    """Numbers of several kinds in a row keep their kinds."""
+    return {name: table.astype(object) for name, table in contract.tables(points, store).items()}
+
+
+# The contract
+
+
+def test_warm_clones_equal_the_plain_loop(handle, tmp_path):
+    with engine_home(tmp_path / "home", slots=2, memory_fraction=0.0, tracking=False, device="cpu"):
+        experiment = Experiment(AUGMENTED, "warm")
+        experiment.run_fit(handle, PARENTS, seed=123, num_chunks=3)
+        clones = [experiment.clone(parent, changes, warm_start=True) for parent, changes in EDITS]
+        experiment.wait()
+        data = contract.tables(handle, tmp_path / "store")
+        parents = [plain_loop.train(AUGMENTED, normalise(leaf), data, 123) for leaf in PARENTS]
+        for clone, (parent, changes) in zip(clones, EDITS, strict=True):
+            leaf = apply_changes(normalise(PARENTS[parent - 1]), changes)
+            expected = plain_loop.train(AUGMENTED, leaf, data, 123, parent=_as_carried(parents[parent - 1], changes))
+            contract.assert_like_plain_loop(experiment, clone, expected)
+            assert run(experiment, clone).warm_start
+            assert run(experiment, clone).parent_step == run(experiment, parent).step
+        experiment.end()
+
+
+def _as_carried(parent, changes):
+    """Without moments where the clone's optimizer keeps more than the parent's did."""
+    more = "amsgrad" in changes.get("optimizer", {}).get("args", {})
+    return {**parent, "optimizer": None} if more else parent
+
+
+def test_a_running_parent_gives_its_last_commit(experiment, points, tmp_path):
+    experiment.run_fit(points, three_classes(pause=0.02, epochs=30), num_chunks=5, wait=False)
+    committed(experiment, 1)
+    clone = experiment.clone(1, {"pause": 0.0, "epochs": 2}, warm_start=True)
+    experiment.wait([clone])
+    experiment.stop(1)
+    assert 0 < run(experiment, clone).parent_step < 300
+    expected = expected_of(experiment, clone, tables(points, tmp_path), 42)
+    contract.assert_like_plain_loop(experiment, clone, expected)
+
+
+def test_the_parent_may_go(experiment, points, tmp_path):
+    experiment.run_fit(points, three_classes(epochs=1))
+    leaf = run(experiment, 1).leaf
+    experiment.run_fit(points, [paced_config(width=width, pause=0.1, epochs=50) for width in (5, 6)], wait=False)
+    clone = experiment.clone(1, {"batch_size": 16}, warm_start=True)
+    experiment.delete(1)
+    experiment.cancel_current()
+    if run(experiment, clone).step == 0:
+        assert state_files(experiment, clone) == ["lease-0.safetensors", "lease-0.state.pt"]
+        assert not list((experiment.path / "runs" / str(clone) / "checkpoints").iterdir())
+    experiment.resume(clone)
+    experiment.wait()
+    data = tables(points, tmp_path)
+    parent = plain_loop.train(PACED, leaf, data, 42)
+    expected = plain_loop.train(PACED, run(experiment, clone).leaf, data, 42, parent=parent)
+    contract.assert_like_plain_loop(experiment, clone, expected)
+
+
+def test_what_does_not_fit_is_named(experiment, points, tmp_path):
+    experiment.run_fit(points, three_classes(epochs=1))
+    clone, same = (
+        experiment.clone(1, {"width": 16}, warm_start=True),
+        experiment.clone(1, {"pause": 0.001}, warm_start=True),
+    )
+    experiment.wait()
+    expected = expected_of(experiment, clone, tables(points, tmp_path), 42)
+    contract.assert_like_plain_loop(experiment, clone, expected)
+    found = carried(experiment, clone)
+    assert found["weights"] == {
+        "carried": 1,
+        "left": {
+            "0.weight": "[16, 2] here, [8, 2] in the parent",
+            "0.bias": "[16] here, [8] in the parent",
+            "3.weight": "[3, 16] here, [3, 8] in the parent",
+        },
+        "fresh": None,
+    }
+    assert found["optimizer"]["carried"] == 1
+    assert set(found["optimizer"]["left"]) == {"0.weight", "0.bias", "3.weight"}
+    assert carried(experiment, same) == {
+        "weights": {"carried": 4, "left": {}, "fresh": None},
+        "optimizer": {"carried": 4, "left": {}, "fresh": None},
+    }
+    with experiment.reader() as reader:
+        events = {event.message: event.level for event in reader.events(reader.experiment(experiment.name).id)}
+    assert events[f"Run {same} begins with run 1 at step 10: weights carried, optimizer carried"] == "info"
+    told = next(message for message in events if message.startswith(f"Run {clone} begins with run 1 at step 10"))
+    assert "weights carried but for 0.weight ([16, 2] here, [8, 2] in the parent), " in told
+    assert events[told] == "warning"
+
+
+# What can go wrong
+
+
+def test_a_parent_without_a_commit_is_refused(experiment, points):
+    experiment.run_fit(points, [paced_config(fault="raise"), paced_config(epochs=1)])
+    with pytest.raises(OperationError, match=r"Run 1 has committed nothing yet .*warm_start=False, or wait"):
+        experiment.clone(1, {"width": 9}, warm_start=True)
+    with pytest.raises(OperationError, match="Run 1 has committed nothing yet"):
+        EngineClient().operate(experiment.name, "clone", [2, 1], changes=[{"width": 9}], warm_start=True)
+    with pytest.raises(OperationError, match="Run 1 has committed nothing yet"):
+        EngineClient().check_clone(experiment.name, [1], changes=[{"width": 9}], warm_start=True)
+    with pytest.raises(ConfigError, match=r"train\.batch_size"):
+        experiment.clone(2, {"batch_size": 0}, warm_start=True)
+    assert len(experiment.runs()) == 2
+
+
+def test_a_checkpoint_that_is_gone_is_named(experiment, points):
+    experiment.run_fit(points, paced_config(epochs=1))
+    for path in (experiment.path / "runs" / "1" / "state").iterdir():
+        path.unlink()
+    with pytest.raises(OperationError, match=r"checkpoint of run 1 is gone: there is no .*lease-"):
+        experiment.clone(1, {"width": 9}, warm_start=True)
+
+
+def test_a_disk_that_refuses_costs_nothing(experiment, points):
+    experiment.run_fit(points, paced_config(epochs=1))
+    (experiment.path / "runs" / "3").write_text("in the way")
+    with pytest.raises(EngineError, match="cannot be kept for its clone"):
+        experiment.clone(1, {"width": List([9, 10])}, warm_start=True)
+    assert len(experiment.runs()) == 1
+    assert state_files(experiment, 1)
+    (experiment.path / "runs" / "3").unlink()
+    assert experiment.clone(1, {"width": List([9, 10])}, warm_start=True) == [2, 3]
+    experiment.wait()
+
+
+def test_a_model_that_cannot_be_built_fails_alone(experiment, points):
+    experiment.run_fit(points, paced_config(epochs=1))
+    clones = experiment.clone(1, {"width": List([-1, 8, 9]), "batch_size": 16}, warm_start=True)
+    experiment.wait()
+    assert [run(experiment, clone).status for clone in clones] == ["failed", "completed", "completed"]
+    assert run(experiment, clones[0]).carried is None
+
+
+def test_what_it_began_with_goes_at_the_first_commit(experiment, points):
+    experiment.run_fit(points, paced_config(epochs=1))
+    clone = experiment.clone(1, {"pause": 0.05, "epochs": 3}, warm_start=True)
+    links = (experiment.path / "runs" / str(clone) / "state" / "lease-0.safetensors").stat().st_nlink
+    assert links == 2 + 1, "the parent's checkpoint, its final one, and the clone's"
+    committed(experiment, clone)
+    wait_until(lambda: not any("lease-0." in name for name in state_files(experiment, clone)), "them to go")
+    whole = experiment.clone(1, {"epochs": 1}, warm_start=True)
+    experiment.wait()
+    assert not any("lease-0." in name for name in state_files(experiment, whole))
+
+
+def test_a_warm_clone_can_be_cloned_warm(experiment, points, tmp_path):
+    experiment.run_fit(points, three_classes(epochs=1))
+    first = experiment.clone(1, {"batch_size": 16}, warm_start=True)
+    experiment.wait()
+    second, cold = (
+        experiment.clone(first, {"batch_size": 40}, warm_start=True),
+        experiment.clone(first, {"batch_size": 40}),
+    )
+    experiment.wait()
+    data = tables(points, tmp_path)
+    parent = expected_of(experiment, first, data, 42)
+    leaf = run(experiment, second).leaf
+    contract.assert_like_plain_loop(experiment, second, plain_loop.train(PACED, leaf, data, 42, parent=parent))
+    contract.assert_like_plain_loop(experiment, cold, plain_loop.train(PACED, leaf, data, 42))
+
+
+@pytest.mark.parametrize("role", ["slot-0", "controller", "agent"])
+def test_a_clone_killed_before_its_first_commit_begins_again(role, points, tmp_path):
+    with engine_home(tmp_path / "home", slots=1, threads_per_slot=1, tracking=False, device="cpu", max_attempts=9):
+        experiment = Experiment(PACED, f"killed-{role}")
+        experiment.run_fit(points, three_classes(epochs=1), num_chunks=1)
+        clone = experiment.clone(1, {"pause": 0.05}, warm_start=True)
+        experiment.delete(1)
+        wait_until(lambda: run(experiment, clone).live_step >= 2, "it to train")
+        os.kill(EngineClient().status()["processes"][role], signal.SIGKILL)
+        if role == "agent":
+            wait_until(lambda: not EngineClient().is_alive(), "the engine's lock to be free")
+        assert run(experiment, clone).base_lease == 0
+        experiment.wait()
+        data = tables(points, tmp_path / "store")
+        parent = plain_loop.train(PACED, normalise(three_classes(epochs=1)), data, 42)
+        expected = plain_loop.train(PACED, run(experiment, clone).leaf, data, 42, parent=parent)
+        contract.assert_like_plain_loop(experiment, clone, expected)
+        experiment.end()
