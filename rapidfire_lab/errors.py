@@ -27,7 +27,25 @@ class OperationError(RapidfireLabError, RuntimeError):
     """An operation on a run or an experiment is not legal in its present state."""
 
 
+class NotFoundError(OperationError):
+    """What the operation is about does not exist."""
+
+
+class StaleError(OperationError):
+    """A run has changed since the user looked."""
+
+
 ERRORS: dict[str, type[RapidfireLabError]] = {
-    cls.__name__: cls for cls in (RapidfireLabError, ConfigError, DataError, SpecError, EngineError, OperationError)
+    cls.__name__: cls
+    for cls in (
+        RapidfireLabError,
+        ConfigError,
+        DataError,
+        SpecError,
+        EngineError,
+        OperationError,
+        NotFoundError,
+        StaleError,
+    )
 }
 """By name, so that an error can cross the wire and be raised as itself on the other side."""

@@ -70,3 +70,9 @@ def _merge_section(section: dict[str, Any], changes: dict[str, Any]) -> dict[str
                 arguments = {**old["args"], **arguments}
             merged[key] = {**old, **new, "args": arguments}
     return merged
+
+
+def expand_changes(changes: Mapping[str, Any], num_runs: int | None, seed: int = 42) -> list[dict[str, Any]]:
+    """Stand-in: every combination of the lists in a partial config."""
+    del num_runs, seed
+    return [dict(changes)]

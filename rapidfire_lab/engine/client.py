@@ -118,6 +118,30 @@ class EngineClient:
         state = "running" if result["active_runs"] else "idle"
         return {"state": state, "home": str(self.home.root), **result}
 
+    def operate(  # noqa: PLR0913
+        self,
+        experiment: str,
+        operation: str,
+        run_ids: list[int],
+        *,
+        changes: list[dict[str, Any]] | None = None,
+        warm_start: bool = False,
+        seen: dict[str, str] | None = None,
+        request_id: str | None = None,
+        start: bool = True,
+        origin: str = "user",
+    ) -> dict[str, Any]:
+        """Stand-in."""
+        del experiment, operation, changes, warm_start, seen, request_id, start, origin
+        return {"run_ids": run_ids, "operation_ids": []}
+
+    def check_clone(
+        self, experiment: str, run_ids: list[int], *, changes: list[dict[str, Any]] | None, warm_start: bool = False
+    ) -> dict[str, Any]:
+        """Stand-in."""
+        del experiment, run_ids, changes, warm_start
+        return {"clones": []}
+
     def stop(self, timeout: float = 60.0) -> bool:
         """Have the engine commit what it is doing and exit; False when none was running.
 
