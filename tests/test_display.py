@@ -10,6 +10,7 @@ from rapidfire_lab import Experiment
 from rapidfire_lab.display import RunTable, TerminalView
 from rapidfire_lab.display.notebook import NotebookView, render
 from rapidfire_lab.display.table import format_seconds, short_knob
+from rapidfire_lab.journal import ACTIVE_STATUSES
 from tests.conftest import SPECS, paced_config, wait_until
 
 
@@ -18,7 +19,7 @@ def test_a_terminal_shows_a_live_table_with_bars(experiment, points):
     console = Console(file=screen, force_terminal=True, width=160, color_system=None)
     experiment.run_fit(points, [paced_config(pause=0.02), paced_config(width=9, fault="raise")], wait=False)
     view = TerminalView(RunTable(experiment.reader(), experiment.name), console)
-    while experiment.runs()[0].status != "completed":
+    while any(run.status in ACTIVE_STATUSES for run in experiment.runs()):
         view.update()
     view.close()
     text = screen.getvalue()

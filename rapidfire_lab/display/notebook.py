@@ -14,7 +14,8 @@ from rapidfire_lab.display.table import STATUS_ICONS, format_seconds, format_val
 from rapidfire_lab.errors import RapidfireLabError
 
 if TYPE_CHECKING:
-    from rapidfire_lab.display.table import RunRow, RunTable, TableSnapshot
+    from rapidfire_lab.display.table import RunTable, TableSnapshot
+    from rapidfire_lab.rows import RunRow
 
 _REFRESH_SECONDS = 0.5
 

@@ -45,6 +45,11 @@ class EngineHome:
         return cls(home_folder())
 
     @property
+    def key(self) -> str:
+        """Stands for the home where its path is not to be given away, as in a notebook's outputs."""
+        return hashlib.blake2b(os.fsencode(self.root.resolve()), digest_size=8).hexdigest()
+
+    @property
     def journal(self) -> Path:
         return self.root / "journal.sqlite"
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from rapidfire_lab.journal.records import MetricPoint
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from rapidfire_lab.journal.records import MetricPoint
 
 BUCKET_STEPS = 256
 

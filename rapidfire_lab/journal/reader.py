@@ -62,7 +62,10 @@ class JournalReader(MetricQueries, LogQueries):
 
     def last_run(self, experiment_id: int) -> tuple[int, int]:
         """The last run id of an experiment, and how many runs of it are not deleted."""
-        query = "SELECT coalesce(max(run_id), 0) AS last, sum(status != 'deleted') AS runs FROM runs WHERE experiment_id = ?"
+        query = (
+            "SELECT coalesce(max(run_id), 0) AS last, sum(status != 'deleted') AS runs"
+            " FROM runs WHERE experiment_id = ?"
+        )
         row = self._one(query, (experiment_id,))
         return row["last"], row["runs"] or 0
 

@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 
+from rapidfire_lab.errors import EngineError
 from rapidfire_lab.journal import JournalReader, JournalWriter, MetricPoint, schema
 from tests.journal.test_journal import add_experiment, add_run
 
@@ -131,7 +132,7 @@ def test_a_journal_of_version_1_gets_its_buckets(tmp_path, monkeypatch):
     old.execute("INSERT INTO events VALUES (1, 1, 1, NULL, 'info', 'made')")
     old.commit()
     old.close()
-    with pytest.raises(Exception, match="older rapidfire-lab. Start the engine"):
+    with pytest.raises(EngineError, match="Start the engine: it brings it up to date"):
         JournalReader(path)
     with JournalWriter(path, "second") as journal:
         assert buckets(journal) == expected(journal, [1])
