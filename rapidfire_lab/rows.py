@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rapidfire_lab.configs import differing_knobs, get_path
+from rapidfire_lab.configs.diff import differing_knobs, get_path
 from rapidfire_lab.configs.secrets import hide_secret_at
 from rapidfire_lab.journal import ACTIVE_STATUSES
 
