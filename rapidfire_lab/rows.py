@@ -156,11 +156,12 @@ def experiment_knobs(journal: JournalReader, experiment: ExperimentRecord) -> li
 
 def differing(configs: Iterable[str]) -> list[str]:
     """The knobs that differ between configs; those that cannot be read are passed over."""
-    leaves = [leaf for leaf in map(_leaf, configs) if leaf is not None]
+    leaves = [leaf for leaf in map(read_leaf, configs) if leaf is not None]
     return differing_knobs(leaves) if leaves else []
 
 
-def _leaf(config: str) -> dict[str, Any] | None:
+def read_leaf(config: str) -> dict[str, Any] | None:
+    """A run's config; None where it cannot be read."""
     try:
         leaf = json.loads(config)
     except (ValueError, RecursionError):
@@ -169,7 +170,7 @@ def _leaf(config: str) -> dict[str, Any] | None:
 
 
 def _knob_values(run: RunRecord, knobs: list[str]) -> tuple[dict[str, Any], str | None]:
-    leaf = _leaf(run.config) if knobs else {}
+    leaf = read_leaf(run.config) if knobs else {}
     if leaf is None:
         return {}, "The config of this run cannot be read."
     return {name: _shortened(hide_secret_at(name, get_path(leaf, name))) for name in knobs}, None
@@ -228,7 +229,8 @@ def _trends(
 
 
 def _epoch_ends(run: RunRecord, last_step: int) -> list[int]:
-    return [epoch * run.steps_per_epoch for epoch in _spaced(last_step // run.steps_per_epoch, TREND_VALUES)]
+    epochs = last_step // max(1, run.steps_per_epoch)
+    return [epoch * run.steps_per_epoch for epoch in _spaced(epochs, TREND_VALUES)]
 
 
 def _spaced(count: int, most: int) -> list[int]:

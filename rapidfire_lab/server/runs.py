@@ -12,7 +12,7 @@ from tornado import web
 
 from rapidfire_lab.configs.secrets import hide_secrets
 from rapidfire_lab.errors import NotFoundError
-from rapidfire_lab.rows import RunRow, experiment_knobs, key_metric, make_rows, most_telling
+from rapidfire_lab.rows import RunRow, experiment_knobs, key_metric, make_rows, most_telling, read_leaf
 from rapidfire_lab.server.engine import engine_state
 from rapidfire_lab.server.handler import RestHandler, default_home, experiment_named
 from rapidfire_lab.server.questions import LARGEST, Count, Name
@@ -204,8 +204,4 @@ def _read_run(journal: JournalReader, name: str, run_id: str) -> dict[str, Any]:
 
 def _config(run: RunRecord) -> dict[str, Any]:
     empty: dict[str, Any] = {"train": {}, "user_knobs": {}, "named_metrics": [], "fsdp_layer_cls": []}
-    try:
-        leaf = json.loads(run.config)
-    except ValueError:
-        return empty
-    return {**empty, **hide_secrets(leaf)} if isinstance(leaf, dict) else empty
+    return {**empty, **hide_secrets(read_leaf(run.config) or {})}
