@@ -240,12 +240,12 @@ def _print_file(path: Path, *, follow: bool) -> int:
 
 
 def _print_events(journal: JournalReader, experiment: ExperimentRecord, *, follow: bool) -> int:
-    since = 0
+    seen = 0
     while True:
-        for event in journal.events(experiment.id, since=since):
+        for event in journal.events(experiment.id, after=seen):
             at = datetime.fromtimestamp(event.time, timezone.utc).astimezone().isoformat(" ", "seconds")
             print(f"{at}  {event.level:7}  {event.message}")
-            since = event.rev
+            seen = event.id
         if not follow:
             return 0
         sys.stdout.flush()

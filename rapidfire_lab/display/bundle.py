@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.display.table import STATUS_ICONS, format_seconds, format_value, knob_text
 from rapidfire_lab.display.terminal import run_line
+from rapidfire_lab.rows import API_LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rapidfire_lab.display.table import RunRow, TableSnapshot
+    from rapidfire_lab.display.table import TableSnapshot
+    from rapidfire_lab.rows import RunRow
 
 RUNS_MIME_TYPE = "application/vnd.rapidfire.runs+json"
 WIDGET_MIME_TYPE = "application/vnd.jupyter.widget-view+json"
-
-API_LEVEL = 2
-"""Level of the REST API that a viewer must speak to show the runs; the front end's and the server's own."""
 
 
 def runs_reference(experiment: str, run_ids: Sequence[int] | None, home_key: str) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rapidfire_lab.configs import differing_knobs, get_path
-from rapidfire_lab.journal import ACTIVE_STATUSES
+from rapidfire_lab.rows import differing, experiment_knobs, make_rows, most_telling
 
 if TYPE_CHECKING:
-    from rapidfire_lab.journal import JournalReader, RunRecord
+    from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
+    from rapidfire_lab.rows import RunRow
 
 STATUS_ICONS = {
     "queued": "○",
@@ -23,26 +23,6 @@ STATUS_ICONS = {
 _MOST_METRICS = 4
 _MOST_NOTICES = 3
 _HIDDEN_METRICS = ("learning_rate",)
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run, ready to be shown. ``progress`` goes from 0 to 1; ``metrics`` are of the last completed epoch."""
-
-    run_id: int
-    status: str
-    progress: float
-    epoch: str
-    loss: float | None
-    metrics: dict[str, float]
-    knobs: dict[str, Any]
-    seconds_left: float | None
-    note: str
-    error: str | None
-
-    @property
-    def active(self) -> bool:
-        return self.status in ACTIVE_STATUSES
 
 
 @dataclass(frozen=True)
@@ -67,56 +47,36 @@ class TableSnapshot:
 
 
 class RunTable:
-    """Takes snapshots of an experiment's runs; epochs' metrics are read again only for runs that moved.
-
-    Of all runs, or of some and their clones.
-    """
+    """Takes snapshots of an experiment's runs: of all, or of some and their clones."""
 
     def __init__(self, journal: JournalReader, experiment: str, run_ids: list[int] | None = None) -> None:
         self._journal = journal
         self._experiment = experiment
         self._run_ids = None if run_ids is None else set(run_ids)
         self._opened = time.time()
-        self._metrics: dict[int, tuple[int, dict[str, float]]] = {}
+        self._knobs: tuple[list[int], list[str]] = ([], [])
 
     def snapshot(self) -> TableSnapshot:
-        runs = self._runs()
-        leaves = [run.leaf for run in runs]
-        knobs = differing_knobs(leaves)
-        rows = [self._row(run, leaf, knobs) for run, leaf in zip(runs, leaves, strict=True)]
-        metrics = list(dict.fromkeys(name for row in rows for name in row.metrics))
-        notices = self._journal.engine_warnings(self._opened)[-_MOST_NOTICES:]
-        return TableSnapshot(self._experiment, rows, knobs, _most_telling(metrics), notices)
-
-    def _runs(self) -> list[RunRecord]:
         record = self._journal.experiment(self._experiment)
-        runs = self._journal.runs(record.id) if record else []
+        runs = self._runs(record) if record else []
+        knobs = self._differing(record, runs) if record else []
+        rows = make_rows(self._journal, runs, knobs)
+        metrics = dict.fromkeys(name for row in rows for name in row.metrics if name not in _HIDDEN_METRICS)
+        notices = self._journal.engine_warnings(self._opened)[-_MOST_NOTICES:]
+        return TableSnapshot(self._experiment, rows, knobs, most_telling(metrics)[:_MOST_METRICS], notices)
+
+    def _runs(self, record: ExperimentRecord) -> list[RunRecord]:
+        runs = self._journal.runs(record.id)
         chosen = None if self._run_ids is None else _with_clones(runs, self._run_ids)
         return [run for run in runs if run.status != "deleted" and (chosen is None or run.run_id in chosen)]
 
-    def _row(self, run: RunRecord, leaf: dict[str, Any], knobs: list[str]) -> RunRow:
-        done = max(run.step, run.live_step) / run.total_steps
-        return RunRow(
-            run_id=run.run_id,
-            status="running" if run.wanted else run.status,
-            progress=1.0 if run.status == "completed" else done,
-            epoch=f"{run.completed_epochs}/{run.epochs}",
-            loss=run.live_loss,
-            metrics=self._last_metrics(run),
-            knobs={name: get_path(leaf, name) for name in knobs},
-            seconds_left=_seconds_left(run, done),
-            note="stopping" if run.wanted else run.ended_by or "",
-            error=run.error if run.status == "failed" else None,
-        )
-
-    def _last_metrics(self, run: RunRecord) -> dict[str, float]:
-        known = self._metrics.get(run.run_id)
-        if known is None or known[0] != run.completed_epochs:
-            after = (run.completed_epochs - 1) * run.steps_per_epoch
-            points = self._journal.points(run.id, per="epoch", after_step=max(0, after))
-            known = (run.completed_epochs, {point.name: point.value for point in points})
-            self._metrics[run.run_id] = known
-        return known[1]
+    def _differing(self, record: ExperimentRecord, runs: list[RunRecord]) -> list[str]:
+        if self._run_ids is None:
+            return experiment_knobs(self._journal, record)
+        run_ids = [run.run_id for run in runs]
+        if run_ids != self._knobs[0]:
+            self._knobs = (run_ids, differing(run.config for run in runs))
+        return self._knobs[1]
 
 
 def _with_clones(runs: list[RunRecord], run_ids: set[int]) -> set[int]:
@@ -126,23 +86,6 @@ def _with_clones(runs: list[RunRecord], run_ids: set[int]) -> set[int]:
         if run.parent in family:
             family.add(run.run_id)
     return family
-
-
-def _seconds_left(run: RunRecord, done: float) -> float | None:
-    """From the pace so far, by the clock: it counts the turns of the other runs."""
-    if run.status != "running" or not run.started or done <= 0:
-        return None
-    return (time.time() - run.started) / done * (1 - done)
-
-
-def _most_telling(names: list[str]) -> list[str]:
-    """The metrics that fit into a table: losses first, then the validation's, then the rest."""
-    shown = [name for name in names if name not in _HIDDEN_METRICS]
-
-    def rank(name: str) -> int:
-        return 0 if name.endswith("_loss") else 1 if not name.startswith("train_") else 2
-
-    return sorted(shown, key=rank)[:_MOST_METRICS]
 
 
 def knob_text(row: RunRow) -> str:

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from rapidfire_lab.display.table import (
     STATUS_ICONS,
-    RunRow,
     RunTable,
     TableSnapshot,
     format_seconds,
@@ -22,6 +21,8 @@ from rapidfire_lab.display.table import (
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from rapidfire_lab.rows import RunRow
 
 _STYLES = {"completed": "green", "failed": "red", "stopped": "yellow", "running": "cyan"}
 _PLAIN_WIDTH = 140

@@ -1,5 +1,6 @@
 """The journal: one SQLite file that is the engine's only state. The controller writes, everybody reads."""
 
+from rapidfire_lab.journal.log_queries import Page
 from rapidfire_lab.journal.reader import JournalReader
 from rapidfire_lab.journal.records import (
     ACTIVE_STATUSES,
@@ -8,6 +9,7 @@ from rapidfire_lab.journal.records import (
     ExperimentRecord,
     FitRecord,
     MetricPoint,
+    OperationRecord,
     OutboxRecord,
     RunRecord,
 )
@@ -22,6 +24,8 @@ __all__ = [
     "JournalReader",
     "JournalWriter",
     "MetricPoint",
+    "OperationRecord",
     "OutboxRecord",
+    "Page",
     "RunRecord",
 ]

@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import threading
-from typing import TYPE_CHECKING
-
+from rapidfire_lab.journal.log_queries import LogQueries
+from rapidfire_lab.journal.metric_queries import MetricQueries
 from rapidfire_lab.journal.records import (
     ACTIVE_STATUSES,
-    EventRecord,
     ExperimentRecord,
     FitRecord,
-    MetricPoint,
     OutboxRecord,
     RunRecord,
     to_record,
 )
-from rapidfire_lab.journal.schema import connect_reader
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from typing_extensions import Self
 
 
-class JournalReader:
+class JournalReader(MetricQueries, LogQueries):
     """Questions to the journal. One instance serves one thread at a time."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection | None = None) -> None:
-        self._db = connection or connect_reader(path)
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def rev(self) -> int:
-        """Number of the last change."""
-        rev: int = self._one("SELECT rev FROM clock")["rev"]
-        return rev
-
-    @property
-    def epoch(self) -> str:
-        """Identity of the controller that writes; it changes when the controller is started anew."""
-        epoch: str = self._one("SELECT epoch FROM clock")["epoch"]
-        return epoch
 
     def experiments(self) -> list[ExperimentRecord]:
         return [to_record(row, ExperimentRecord) for row in self._all("SELECT * FROM experiments ORDER BY id")]
@@ -82,6 +45,40 @@ class JournalReader:
         )
         return [to_record(row, RunRecord) for row in rows]
 
+    def runs_seen(self, experiment_id: int, since: int) -> bool:
+        """Whether any run of the experiment has not changed after rev ``since``."""
+        query = "SELECT 1 FROM runs WHERE experiment_id = ? AND rev <= ? LIMIT 1"
+        return bool(self._all(query, (experiment_id, since)))
+
+    def run_counts(self) -> dict[int, int]:
+        """How many runs each experiment has that are not deleted."""
+        rows = self._all("SELECT experiment_id, count(*) AS runs FROM runs WHERE status != 'deleted' GROUP BY 1")
+        return {row["experiment_id"]: row["runs"] for row in rows}
+
+    def configs(self, experiment_id: int) -> list[str]:
+        """The configs of an experiment's runs that are not deleted, as text."""
+        query = "SELECT config FROM runs WHERE experiment_id = ? AND status != 'deleted' ORDER BY run_id"
+        return [row["config"] for row in self._all(query, (experiment_id,))]
+
+    def last_run(self, experiment_id: int) -> tuple[int, int]:
+        """The last run id of an experiment, and how many runs of it are not deleted."""
+        query = (
+            "SELECT coalesce(max(run_id), 0) AS last, sum(status != 'deleted') AS runs"
+            " FROM runs WHERE experiment_id = ?"
+        )
+        row = self._one(query, (experiment_id,))
+        return row["last"], row["runs"] or 0
+
+    def clones(self, experiment_id: int, run_id: int) -> list[int]:
+        """Run ids of the clones of a run that are not deleted."""
+        query = "SELECT run_id FROM runs WHERE experiment_id = ? AND parent = ? AND status != 'deleted' ORDER BY run_id"
+        return [row["run_id"] for row in self._all(query, (experiment_id, run_id))]
+
+    def is_training(self) -> bool:
+        """Whether a run of any experiment is queued or running."""
+        # The words stand in the query, so that SQLite can see that the index of active runs serves.
+        return bool(self._all("SELECT 1 FROM runs WHERE status IN ('queued', 'running') LIMIT 1"))
+
     def run(self, experiment_id: int, run_id: int) -> RunRecord | None:
         rows = self._all("SELECT * FROM runs WHERE experiment_id = ? AND run_id = ?", (experiment_id, run_id))
         return to_record(rows[0], RunRecord) if rows else None
@@ -104,52 +101,9 @@ class JournalReader:
         lease: int = self._one("SELECT coalesce(max(id), 0) AS last FROM leases")["last"]
         return lease
 
-    def points(self, run: int, *, per: str, after_step: int = 0, to_step: int | None = None) -> list[MetricPoint]:
-        """Metric points of a run in step order, ``per`` step or epoch."""
-        rows = self._all(
-            "SELECT n.name, n.per, m.step, m.epoch, m.value, m.time"
-            " FROM metric_names n CROSS JOIN metrics m ON m.name = n.id"
-            " WHERE m.run = ? AND n.per = ? AND m.step > ? AND m.step <= ? ORDER BY m.step, m.name",
-            (run, per, after_step, (1 << 62) if to_step is None else to_step),
-        )
-        return [
-            MetricPoint(
-                name=row["name"],
-                per=row["per"],
-                step=row["step"],
-                epoch=row["epoch"],
-                value=math.nan if row["value"] is None else row["value"],
-                time=row["time"],
-            )
-            for row in rows
-        ]
-
-    def events(self, experiment_id: int | None, *, since: int = 0, limit: int = 10_000) -> list[EventRecord]:
-        """Log lines after rev ``since``, oldest first; those of the engine itself when there is no experiment."""
-        rows = self._all(
-            "SELECT * FROM events WHERE experiment_id IS ? AND rev > ? ORDER BY rev LIMIT ?",
-            (experiment_id, since, limit),
-        )
-        return [to_record(row, EventRecord) for row in rows]
-
-    def engine_warnings(self, since: float) -> list[str]:
-        """Messages of the engine itself that are no mere information, since a time in seconds since 1970."""
-        rows = self._all(
-            "SELECT message FROM events WHERE experiment_id IS NULL AND level != 'info' AND time >= ? ORDER BY rev",
-            (since,),
-        )
-        return [row["message"] for row in rows]
-
     def outbox(self, limit: int = 1_000) -> list[OutboxRecord]:
         return [to_record(row, OutboxRecord) for row in self._all("SELECT * FROM outbox ORDER BY id LIMIT ?", (limit,))]
 
     def outbox_size(self) -> int:
         size: int = self._one("SELECT count(*) AS size FROM outbox")["size"]
         return size
-
-    def _all(self, query: str, parameters: Sequence[object] = ()) -> list[sqlite3.Row]:
-        with self._lock:
-            return self._db.execute(query, parameters).fetchall()
-
-    def _one(self, query: str, parameters: Sequence[object] = ()) -> sqlite3.Row:
-        return self._all(query, parameters)[0]

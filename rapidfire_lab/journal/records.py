@@ -92,12 +92,26 @@ class RunRecord(msgspec.Struct, kw_only=True):
 class EventRecord(msgspec.Struct, kw_only=True):
     """A line of the experiment log."""
 
+    id: int
     rev: int
     time: float
     experiment_id: int | None
     run_id: int | None
     level: str
     message: str
+
+
+class OperationRecord(msgspec.Struct, kw_only=True):
+    """A line of the control ops log: an operation that was carried out. ``arguments`` is JSON."""
+
+    id: int
+    time: float
+    experiment_id: int
+    run_id: int | None
+    operation: str
+    origin: str
+    arguments: str
+    result: str
 
 
 class OutboxRecord(msgspec.Struct, kw_only=True):

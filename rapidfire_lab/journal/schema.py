@@ -164,6 +164,24 @@ CREATE TABLE metric_buckets (
     high_time REAL NOT NULL,
     PRIMARY KEY (run, name, bucket)
 ) WITHOUT ROWID;
+INSERT INTO metric_buckets
+WITH finite AS (
+    SELECT m.run, m.name, (m.step - 1) / 256 AS bucket, m.value, m.step, m.time
+    FROM metrics m JOIN metric_names n ON n.id = m.name AND n.per = 'step'
+    WHERE m.value > -9e999 AND m.value < 9e999
+),
+lows AS (SELECT run, name, bucket, min(value) AS low, step, time FROM finite GROUP BY run, name, bucket),
+highs AS (SELECT run, name, bucket, max(value) AS high, step, time FROM finite GROUP BY run, name, bucket)
+SELECT run, name, bucket, low, lows.step, lows.time, high, highs.step, highs.time
+FROM lows JOIN highs USING (run, name, bucket);
+
+DROP INDEX runs_by_rev;
+CREATE INDEX runs_by_rev ON runs (experiment_id, rev);
+CREATE INDEX active_runs ON runs (status) WHERE status IN ('queued', 'running');
+
+DROP INDEX events_by_experiment;
+CREATE INDEX events_by_experiment ON events (experiment_id);
+CREATE INDEX operations_by_experiment ON operations (experiment_id);
 """
 
 MIGRATIONS = (_VERSION_1, _VERSION_2)
@@ -204,7 +222,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     Raises
     ------
     EngineError
-        When there is no journal yet or it cannot be read.
+        When there is no journal yet, or it cannot be read or only after the engine has brought it up to date.
     """
     address = f"{path.absolute().as_uri()}?mode=ro"
     try:
@@ -213,6 +231,10 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         ) as connection:
             connection.row_factory = sqlite3.Row
             connection.execute("SELECT rev FROM clock")
+            _check_identity(connection, path)
+            if connection.execute("PRAGMA user_version").fetchone()[0] < len(MIGRATIONS):
+                message = f"The journal {path} is of an older rapidfire-lab. Start the engine: it brings it up to date."
+                raise EngineError(message)
     except sqlite3.DatabaseError as error:
         message = f"There is no readable journal at {path} ({error}). Start the engine once with an Experiment."
         raise EngineError(message) from error

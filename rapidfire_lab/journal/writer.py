@@ -8,6 +8,7 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from rapidfire_lab.journal.buckets import BUCKET_STEPS, UPSERT, bucket_of, summarise
 from rapidfire_lab.journal.reader import JournalReader
 from rapidfire_lab.journal.schema import connect_writer
 
@@ -66,6 +67,7 @@ class JournalWriter(JournalReader):
         row = self._db.execute(
             "SELECT coalesce(max(run_id), 0) + 1 FROM runs WHERE experiment_id = ?", (experiment_id,)
         ).fetchone()
+        self._touch(experiment_id)
         return self._insert(
             "runs",
             experiment_id=experiment_id,
@@ -83,6 +85,12 @@ class JournalWriter(JournalReader):
             f"UPDATE runs SET {names}, rev = ? WHERE id = ?",  # noqa: S608 - names are keywords of our own calls
             (*columns.values(), self.rev, key),
         )
+        if columns.get("status") == "deleted":
+            self._touch(self.run_by_key(key).experiment_id)
+
+    def _touch(self, experiment_id: int) -> None:
+        """Let readers see that the experiment changed: it has a run more or less."""
+        self._db.execute("UPDATE experiments SET rev = ? WHERE id = ?", (self.rev, experiment_id))
 
     def open_lease(self, *, lease: int, run: int, slot: int, from_step: int, to_step: int) -> None:
         self._insert(
@@ -117,6 +125,7 @@ class JournalWriter(JournalReader):
         A chunk that is trained again after a crash gives the same points, so that replacing makes the effect
         exactly-once. SQLite has no NaN: it becomes NULL, and the reader turns it back.
         """
+        points = list(points)
         self._db.executemany(
             "INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?, ?)",
             [
@@ -131,10 +140,24 @@ class JournalWriter(JournalReader):
                 for point in points
             ],
         )
+        self._add_to_buckets(run, points)
+
+    def _add_to_buckets(self, run: int, points: Iterable[MetricPoint]) -> None:
+        self._db.executemany(
+            UPSERT,
+            [
+                (run, self._name_id(name, "step"), number, *bucket.columns())
+                for (name, number), bucket in summarise(points).items()
+            ],
+        )
 
     def trim_points(self, run: int, step: int) -> None:
         """Forget the points past ``step``: an attempt that never committed."""
         self._db.execute("DELETE FROM metrics WHERE run = ? AND step > ?", (run, step))
+        cut = bucket_of(step)
+        dropped = self._db.execute("DELETE FROM metric_buckets WHERE run = ? AND bucket >= ?", (run, cut))
+        if dropped.rowcount:
+            self._add_to_buckets(run, self.points(run, per="step", after_step=cut * BUCKET_STEPS))
 
     def add_event(
         self,

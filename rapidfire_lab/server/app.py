@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Float
+from tornado.ioloop import PeriodicCallback
+from traitlets import Bool, Float
 
 from rapidfire_lab.server import mlflow
+from rapidfire_lab.server.activity import is_training, may_keep_alive, note_activity
 from rapidfire_lab.server.mlflow_child import MlflowSite
 from rapidfire_lab.server.routes import HANDLERS
 
+if TYPE_CHECKING:
+    from tornado.web import Application
+
+_ACTIVITY_SECONDS = 60.0
+
 
 class RapidfireLabApp(ExtensionApp):
-    """Serves what the JupyterLab extension shows; it neither starts nor stops an engine."""
+    """Serves what the JupyterLab extension shows, and passes on what it asks of the engine."""
 
     # An ExtensionApp rather than a loader function: only this one is asked for its activity before
     # the server shuts itself down.
     name = "rapidfire_lab"
     description = "REST routes of RapidFire Lab, for its JupyterLab extension."
 
-    engine_timeout = Float(
-        5.0,
+    journal_timeout = Float(
+        10.0,
         min=0.1,
         config=True,
-        help="Seconds that a request may wait for the engine before it is answered with 503.",
+        help="Seconds that a request may wait for the engine's journal before it is answered with 503.",
     )
+    start_timeout = Float(
+        60.0, min=0.1, config=True, help="Seconds that an engine may take to come up before that is told as an error."
+    )
+    stop_timeout = Float(
+        60.0, min=0.1, config=True, help="Seconds that an engine may take to exit before that is told as an error."
+    )
+    keep_alive_while_training = Bool(
+        default_value=True,
+        config=True,
+        help="Whether runs in training count as activity, so that neither this server nor a hub culls them.",
+    )
+    keep_alive_hours = Float(
+        24.0,
+        min=0.0,
+        config=True,
+        help="Hours after the last use of the server for which runs in training count as activity.",
+    )
+
+    _activity: PeriodicCallback | None = None
 
     mlflow_start_timeout = Float(
         60.0,
@@ -43,7 +72,28 @@ class RapidfireLabApp(ExtensionApp):
         """Add the routes; the base class puts the server's base URL in front of them."""
         self.mlflow = MlflowSite(idle_seconds=60 * self.mlflow_idle_minutes, start_timeout=self.mlflow_start_timeout)
         self.handlers.extend(HANDLERS + mlflow.HANDLERS)
+        self._activity = PeriodicCallback(self.refresh_activity, _ACTIVITY_SECONDS * 1_000)
+        self._activity.start()
 
     async def stop_extension(self) -> None:
-        """End MLflow's process with the server."""
+        """End with the server, and MLflow's process with it."""
+        if self._activity is not None:
+            self._activity.stop()
         await self.mlflow.stop()
+
+    def current_activity(self) -> bool:
+        """Whether the server must not shut itself down: runs are in training."""
+        return self._counts() and is_training()
+
+    async def refresh_activity(self) -> None:
+        """Let a hub see that the server is in use while runs are in training."""
+        if self._counts() and await asyncio.to_thread(is_training):
+            note_activity(self._web_app)
+
+    def _counts(self) -> bool:
+        return self.keep_alive_while_training and may_keep_alive(self._web_app, self.keep_alive_hours)
+
+    @property
+    def _web_app(self) -> Application:
+        assert self.serverapp is not None  # noqa: S101 - it is what loads an extension
+        return self.serverapp.web_app

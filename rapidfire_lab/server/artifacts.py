@@ -1,0 +1,74 @@
+"""``artifacts``: the files of an experiment, and their download."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from jupyter_server.auth.decorator import authorized
+from tornado import web
+from tornado.iostream import StreamClosedError
+
+from rapidfire_lab.server.files import list_artifacts, open_artifact
+from rapidfire_lab.server.handler import RestHandler, experiment_named
+
+if TYPE_CHECKING:
+    from rapidfire_lab.journal import JournalReader
+
+_PIECE_BYTES = 1 << 20
+
+
+class ArtifactsHandler(RestHandler):
+    """What can be downloaded."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, experiment: str) -> None:
+        root = await self.read(lambda journal: _folder(journal, experiment))
+        self.answer({"artifacts": await self.look(lambda: list_artifacts(root))})
+
+
+class ArtifactHandler(RestHandler):
+    """A file, to be saved by the browser and never shown or run by it."""
+
+    @property
+    def content_security_policy(self) -> str:
+        """The page that a file might be taken for may do nothing."""
+        return f"{super().content_security_policy}; sandbox"
+
+    @web.authenticated
+    @authorized
+    async def get(self, experiment: str, path: str) -> None:
+        root = await self.read(lambda journal: _folder(journal, experiment))
+        descriptor, artifact = await self.look(lambda: open_artifact(root, path))
+        try:
+            size = os.fstat(descriptor).st_size
+            name = quote(artifact.path.rpartition("/")[2], safe="")
+            self.set_header("Content-Type", "application/octet-stream")
+            self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
+            self.set_header("Content-Length", str(size))
+            self.set_header("X-Content-Type-Options", "nosniff")
+            await self._send(descriptor, size)
+        finally:
+            os.close(descriptor)
+
+    async def _send(self, descriptor: int, size: int) -> None:
+        """Send so many bytes: a log that grows meanwhile ends where it was when it was asked for."""
+        while size:
+            piece = await asyncio.to_thread(os.read, descriptor, min(size, _PIECE_BYTES))
+            if not piece:
+                break  # the file has become shorter; the connection breaks off, which the browser tells
+            size -= len(piece)
+            self.write(piece)
+            try:
+                await self.flush()
+            except StreamClosedError:
+                return
+        self.finish(set_content_type="application/octet-stream")
+
+
+def _folder(journal: JournalReader, name: str) -> Path:
+    return Path(experiment_named(journal, name).path)
