@@ -152,6 +152,7 @@ describe('filters', () => {
     await user.type(search, ' nowhere');
     expect(screen.getByText('No run matches the filter.')).toBeTruthy();
     await user.click(button('Clear filter'));
+    expect(document.activeElement).toBe(search);
     expect(order()).toHaveLength(5);
   });
 
@@ -236,6 +237,18 @@ describe('selection', () => {
     expect(screen.queryByRole('group', { name: 'Selected runs' })).toBeNull();
     await user.click(box('Select run 5'));
     expect(screen.queryByRole('button', { name: /^Stop 1/ })).toBeNull();
+  });
+
+  it('keeps the focus where its buttons go', async () => {
+    const { user, model } = show({}, [RUNS[0]]);
+    await user.click(box('Select run 1'));
+    await user.click(button('Stop 1 run'));
+    model.asked[1] = 'stop';
+    act(() => model.update({}));
+    expect(screen.queryByRole('button', { name: 'Stop 1 run' })).toBeNull();
+    expect(document.activeElement).toBe(button('Clear selection'));
+    await user.keyboard('{Enter}');
+    expect(document.activeElement).toBe(box('Select all runs shown'));
   });
 
   it('does not count runs that a filter hides', async () => {

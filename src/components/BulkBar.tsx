@@ -4,6 +4,7 @@ import * as React from 'react';
 import { IRunActions } from '../actions';
 import { isLegal } from '../runs';
 import { IRun, IRunsModel } from '../tokens';
+import { handOver } from './handOver';
 import { ACTION_ICONS } from './rowActions';
 
 export interface IBulkBarProps {
@@ -28,9 +29,11 @@ type BulkAction = (typeof BULK_ACTIONS)[number];
  */
 export function BulkBar(props: IBulkBarProps): JSX.Element {
   const { runs, model, blocked, experiment, actions, trans } = props;
+  const keptFocus = useKeptFocus();
   const ready = runs.filter(run => model.pending(run.run_id) === null);
   return (
     <div
+      {...keptFocus}
       className="jp-rf-BulkBar"
       role="group"
       aria-label={trans.__('Selected runs')}
@@ -59,11 +62,45 @@ export function BulkBar(props: IBulkBarProps): JSX.Element {
           </button>
         ) : null;
       })}
-      <button type="button" className="jp-rf-Button" onClick={props.onClear}>
+      <button
+        type="button"
+        className="jp-rf-Button"
+        onClick={event => {
+          handOver(event.currentTarget, 'thead input');
+          props.onClear();
+        }}
+      >
         {trans.__('Clear selection')}
       </button>
     </div>
   );
+}
+
+/**
+ * Keep the focus in the bar when the button that has it goes, as nothing is legal for it any more.
+ */
+function useKeptFocus() {
+  const bar = React.useRef<HTMLDivElement>(null);
+  const hasFocus = React.useRef(false);
+  React.useLayoutEffect(() => {
+    const node = bar.current;
+    if (
+      hasFocus.current &&
+      node?.ownerDocument.activeElement === document.body
+    ) {
+      node.querySelector<HTMLElement>('button:last-child')?.focus();
+    }
+  });
+  return {
+    ref: bar,
+    // React is silent about the blur of a node that it takes away.
+    onFocus: () => {
+      hasFocus.current = true;
+    },
+    onBlur: () => {
+      hasFocus.current = false;
+    }
+  };
 }
 
 function bulkLabel(

@@ -3,6 +3,7 @@ import * as React from 'react';
 
 import { explainError } from '../explain';
 import { IRunService, IRunsModel } from '../tokens';
+import { handOver } from './handOver';
 
 export interface IEmptyStateProps {
   service: IRunService;
@@ -29,7 +30,14 @@ export function EmptyState(props: IEmptyStateProps): JSX.Element | null {
     return (
       <div className="jp-rf-EmptyState">
         <p>{trans.__('No run matches the filter.')}</p>
-        <button type="button" className="jp-rf-Button" onClick={onClearFilter}>
+        <button
+          type="button"
+          className="jp-rf-Button"
+          onClick={event => {
+            handOver(event.currentTarget, 'input[type="search"]');
+            onClearFilter();
+          }}
+        >
           {trans.__('Clear filter')}
         </button>
       </div>
