@@ -263,6 +263,7 @@ describe('the dashboard plugin', () => {
     split.setRelativeSizes([1, 0]);
     await commands.execute(CommandIDs.openDashboard);
     expect(split.relativeSizes()).toEqual([0.5, 0.5]);
+    split.dispose();
   });
 
   it('leaves it to JupyterLab to add it later', async () => {
