@@ -2,6 +2,7 @@ import { JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject, UUID } from '@lumino/coreutils';
+import { SplitPanel, Widget } from '@lumino/widgets';
 
 import { IRunActions } from './actions';
 import type { DashboardWidget } from './components/Dashboard';
@@ -48,8 +49,12 @@ export class Dashboards {
    */
   async open(args: IDashboardArgs): Promise<DashboardTab> {
     const { shell } = this._options;
-    const tab = this._find(args.experiment) ?? (await this._create(args));
+    const found = this._find(args.experiment);
+    const tab = found ?? (await this._create(args));
     shell.activateById(tab.id);
+    if (!found) {
+      makeRoom(tab);
+    }
     return tab;
   }
 
@@ -107,13 +112,27 @@ export class Dashboards {
   private _place(tab: DashboardTab): void {
     const { areas, shell } = this._options;
     for (const area of areas) {
-      // Areas beside the document give a tab no more room than it insists on.
-      tab.toggleClass('jp-rf-DashboardTab-aside', area !== 'main');
       shell.add(tab, area);
       // With one area alone there is nothing else to try.
       if (areas.length === 1 || tab.parent) {
         return;
       }
+    }
+  }
+}
+
+/**
+ * Give a tab below the document half of the height: the shell of Notebook 7 gives it none.
+ */
+function makeRoom(tab: Widget): void {
+  for (let panel = tab.parent; panel; panel = panel.parent) {
+    // One above the other are the document and what is below it; the dock of JupyterLab is another.
+    if (panel instanceof SplitPanel && panel.orientation === 'vertical') {
+      const isBelow = panel.widgets[panel.widgets.length - 1].contains(tab);
+      if (isBelow && panel.widgets.length === 2) {
+        panel.setRelativeSizes([1, 1]);
+      }
+      return;
     }
   }
 }

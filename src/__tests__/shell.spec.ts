@@ -9,7 +9,7 @@ import { waitFor } from '@testing-library/dom';
 import { CommandRegistry } from '@lumino/commands';
 import { MessageLoop } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
-import { Panel, Widget } from '@lumino/widgets';
+import { Panel, SplitPanel, Widget } from '@lumino/widgets';
 
 import { IRunActions } from '../actions';
 import { CommandIDs } from '../commandIDs';
@@ -251,10 +251,20 @@ describe('the dashboard plugin', () => {
     async (_, capacity, area) => {
       const { commands, shell } = await activate(capacity, null);
       await commands.execute(CommandIDs.openDashboard);
-      const [tab] = shell.areas[area].widgets;
-      expect(tab.hasClass('jp-rf-DashboardTab-aside')).toBe(true);
+      expect(shell.areas[area].widgets).toHaveLength(1);
     }
   );
+
+  it('makes room for it below the document', async () => {
+    const { commands, shell } = await activate(NOTEBOOK, null);
+    const split = new SplitPanel({ orientation: 'vertical' });
+    split.addWidget(new Widget());
+    split.addWidget((shell.areas.down = new Panel()));
+    split.setRelativeSizes([1, 0]);
+    await commands.execute(CommandIDs.openDashboard);
+    expect(split.relativeSizes()).toEqual([0.5, 0.5]);
+    split.dispose();
+  });
 
   it('leaves it to JupyterLab to add it later', async () => {
     const { commands, shell } = await activate({}, {} as ILabShell);
