@@ -8,7 +8,7 @@ export interface IKnobRow {
   run: IRun;
   value: number;
 
-  /** 0 for the worst run, 1 for the best. */
+  /** 0 for the worst run, 1 for the best, by rank: one bad run must not make all others alike. */
   goodness: number;
 }
 
@@ -20,13 +20,10 @@ export function knobRows(runs: readonly IRun[], metric: string): IKnobRow[] {
     const value = latest(run, metric);
     return value === null ? [] : [{ run, value }];
   });
-  const scale = scaleFor(values.map(({ value }) => value));
-  const isLower = lowerIsBetter(metric);
-  const rows = values.map(({ run, value }) => {
-    const place = scale.place(value) ?? 0.5;
-    return { run, value, goodness: isLower ? 1 - place : place };
-  });
-  return rows.sort((a, b) => b.goodness - a.goodness);
+  const sign = lowerIsBetter(metric) ? 1 : -1;
+  values.sort((a, b) => sign * (a.value - b.value));
+  const last = Math.max(1, values.length - 1);
+  return values.map((row, rank) => ({ ...row, goodness: 1 - rank / last }));
 }
 
 /** An axis of the parallel coordinates, or of the scatter view. */

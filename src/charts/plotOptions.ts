@@ -3,6 +3,7 @@ import type uPlot from 'uplot';
 import { formatValue } from '../format';
 import { formatX, tickSteps } from './axis';
 import { markOf, resolveColours } from './palette';
+import { logTicks } from './ticks';
 import { IPlotData, IPlotOptions } from './types';
 
 /** Colours and fonts of the theme, as a canvas takes them. */
@@ -36,7 +37,7 @@ export function readInk(host: HTMLElement, runIds: readonly number[]): IInk {
   );
   const [text, grid, ...rest] = resolveColours(host, [
     'var(--jp-ui-font-color2)',
-    'var(--jp-border-color3)',
+    'var(--jp-border-color2)',
     ...lines,
     ...faint
   ]);
@@ -63,7 +64,7 @@ export function uplotOptions(
     focus: { alpha: 0.25 },
     cursor: cursor(options, parts),
     scales: { x: { time: false, range: atLeastOne }, y: yScale(options.log) },
-    axes: [xAxis(options, parts), yAxis(parts)],
+    axes: [xAxis(options, parts), yAxis(options.log, parts)],
     series: [
       {},
       ...(data.raw ?? []).map((_, i) => rawLine(i, parts)),
@@ -113,6 +114,7 @@ function cursor(options: IPlotOptions, parts: IPlotParts): uPlot.Cursor {
     dataIdx: (_, series, at, x) => parts.dataIdx(series, at, x),
     sync: {
       key: options.syncKey,
+      setSeries: true,
       scales: ['x', null],
       filters: { pub: shared, sub: shared }
     }
@@ -149,9 +151,15 @@ function xAxis(options: IPlotOptions, parts: IPlotParts): uPlot.Axis {
   };
 }
 
-function yAxis(parts: IPlotParts): uPlot.Axis {
+function yAxis(log: boolean, parts: IPlotParts): uPlot.Axis {
+  // uPlot labels the ends of a log scale, whatever numbers those are.
+  const ticks: uPlot.Axis = {
+    splits: (_, __, min, max) => logTicks(min, max),
+    filter: (_, splits) => splits
+  };
   return {
     ...ink(parts),
+    ...(log ? ticks : {}),
     space: 32,
     size: (_, values) =>
       values

@@ -1,5 +1,6 @@
 import { formatValue } from '../format';
 import { KnobValue } from '../tokens';
+import { evenTicks, logTicks } from './ticks';
 
 /** Where values stand on an axis: 0 at its start, 1 at its end. */
 export interface IScale {
@@ -47,33 +48,16 @@ function numberScale(values: readonly number[]): IScale {
   };
   const own = Array.from(new Set(values)).sort((a, b) => a - b);
   const shown =
-    own.length <= MOST_OWN_TICKS ? own : roundNumbers(min, max, isLog);
+    own.length <= MOST_OWN_TICKS
+      ? own
+      : isLog
+        ? logTicks(min, max)
+        : evenTicks(min, max);
   const ticks = shown.map(value => ({
     at: place(value) ?? 0,
     label: formatValue(value)
   }));
   return { kind: isLog ? 'log' : 'linear', place, ticks: apart(ticks) };
-}
-
-/**
- * Round numbers between two, some five of them.
- */
-function roundNumbers(min: number, max: number, isLog: boolean): number[] {
-  if (isLog) {
-    const powers: number[] = [];
-    for (let p = Math.ceil(Math.log10(min)); 10 ** p <= max; p += 1) {
-      powers.push(Number(`1e${p}`));
-    }
-    return powers;
-  }
-  const rough = (max - min) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * ([1, 2, 5].find(n => n * power >= rough) ?? 10);
-  const numbers: number[] = [];
-  for (let n = Math.ceil(min / step); n * step <= max; n += 1) {
-    numbers.push(Number((n * step).toPrecision(6)));
-  }
-  return numbers;
 }
 
 /**

@@ -120,6 +120,13 @@ export function KnobsTab(props: IPanelProps): JSX.Element {
         >
           {asTable ? trans.__('Show as chart') : trans.__('Show as table')}
         </button>
+        {!asTable && (
+          <span className="jp-rf-Bar-item jp-rf-quiet" aria-hidden="true">
+            {trans.__('worst')}
+            <span className="jp-rf-Knobs-ramp" />
+            {trans.__('best')}
+          </span>
+        )}
       </div>
       {asTable ? (
         <KnobTable {...view} />

@@ -23,7 +23,7 @@ export interface ILogViewProps<T extends ILogLine> {
   /** Reads a page; has to stay the same function as long as it reads the same log. */
   load(query: IPageQuery): Promise<IPage<T>>;
 
-  /** The cells of a line, the first of them its time. */
+  /** The four cells of a line, the first of them its time, the last its text. */
   renderLine(line: T): JSX.Element;
 
   /** A line as it is copied. */
@@ -111,11 +111,13 @@ export function LogView<T extends ILogLine>(
           </button>
         )}
         {isReady && !shown.length && <EmptyState title={props.empty} />}
-        {shown.map(line => (
-          <div className="jp-rf-Log-line" key={line.id}>
-            {renderLine(line)}
-          </div>
-        ))}
+        <div className="jp-rf-Log-lines">
+          {shown.map(line => (
+            <div className="jp-rf-Log-line" key={line.id}>
+              {renderLine(line)}
+            </div>
+          ))}
+        </div>
       </div>
     </div>
   );
