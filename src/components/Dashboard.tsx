@@ -23,6 +23,9 @@ export interface IDashboardOptions {
   onStateChange?: (state: IDashboardState) => void;
 }
 
+/** Run ids, metrics and knobs mean nothing in another experiment. */
+const FRESH = { hidden: [], charts: null, metric: null, knob: null };
+
 /**
  * The dashboard of an experiment, for the main area.
  */
@@ -61,25 +64,31 @@ export class DashboardWidget extends ReactWidget {
         trans={trans}
         state={this._state}
         setState={this._change}
-        onExperiment={this._setTitle}
+        onExperiment={this._onShown}
       />
     );
   }
 
   private _change = (change: Partial<IDashboardState>): void => {
-    // Run ids and metrics mean nothing in another experiment.
     const isOther =
       change.experiment !== undefined &&
       change.experiment !== this._state.experiment;
-    const fresh = isOther
-      ? { hidden: [], charts: null, metric: null, knob: null }
-      : {};
+    const fresh = isOther ? FRESH : {};
     this._state = { ...this._state, ...fresh, ...change };
     this.options.onStateChange?.(this._state);
     this.update();
   };
 
-  private _setTitle = (name: string | null): void => {
+  private _onShown = (name: string | null): void => {
+    const isNewer = this._shown !== null && name !== this._shown;
+    if (isNewer && this._state.experiment === null && name !== null) {
+      this._change(FRESH);
+    }
+    this._shown = name ?? this._shown;
+    this._setTitle(name);
+  };
+
+  private _setTitle(name: string | null): void {
     const { trans } = this.options;
     this.title.label =
       name === null ? trans.__('Runs') : trans.__('Runs: %1', name);
@@ -87,7 +96,10 @@ export class DashboardWidget extends ReactWidget {
       name === null
         ? trans.__('Runs of the newest experiment')
         : trans.__('Runs of the experiment %1', name);
-  };
+  }
 
   private _state: IDashboardState;
+
+  /** The last experiment that was seen, chosen or followed. */
+  private _shown: string | null = null;
 }

@@ -29,8 +29,11 @@ function listener(): IPlotListener {
   return options;
 }
 
+/** Let time pass. React renders at the end of each stretch, and what it starts runs in the next. */
 async function pass(milliseconds: number) {
-  await act(() => jest.advanceTimersByTimeAsync(milliseconds));
+  for (let i = 0; i < 5; i += 1) {
+    await act(() => jest.advanceTimersByTimeAsync(milliseconds / 5));
+  }
 }
 
 async function open(state: Partial<IDashboardState> = {}, fake = fakeModel()) {

@@ -101,6 +101,20 @@ describe('the dashboard', () => {
     expect(widget.experiment).toBe('second');
   });
 
+  it('forgets the same when a newer experiment takes over', async () => {
+    const { widget, model, tell, states } = await open(
+      {},
+      { state: { hidden: [1] } }
+    );
+    expect(states).toEqual([]);
+    await settle(() => {
+      Object.assign(model, { experiment: 'second' });
+      tell();
+    });
+    expect(widget.title.label).toBe('Runs: second');
+    expect(states[0]).toMatchObject({ experiment: null, hidden: [] });
+  });
+
   it('links to MLflow where runs are tracked', async () => {
     const experiments = [fakeExperiment('first', { mlflow_url: '/mlflow/1' })];
     await open({ experiments });
