@@ -5,7 +5,7 @@ import { soloed, toggled } from '../charts/visibility';
 import { useMetrics } from '../hooks/useMetrics';
 import { useTheme } from '../hooks/useTheme';
 import { ChartsToolbar } from './ChartsToolbar';
-import { EmptyState } from './EmptyState';
+import { PanelNote } from './PanelNote';
 import { MetricChart } from './MetricChart';
 import { IPanelProps } from './panel';
 import { RunLegend } from './RunLegend';
@@ -22,7 +22,7 @@ export function ChartsTab(props: IPanelProps): JSX.Element {
   const syncKey = React.useId();
   const hidden = React.useMemo(() => new Set(state.hidden), [state.hidden]);
   if (!model.runs.length) {
-    return <EmptyState title={trans.__('This experiment has no runs yet')} />;
+    return <PanelNote title={trans.__('This experiment has no runs yet')} />;
   }
   const chosen = state.charts ?? defaultMetrics(metrics ?? []);
   const shown = (metrics ?? []).filter(metric => chosen.includes(metric.name));
@@ -50,9 +50,9 @@ export function ChartsTab(props: IPanelProps): JSX.Element {
         />
         <div className="jp-rf-Charts-grid">
           {metrics !== null && !metrics.length && (
-            <EmptyState title={trans.__('No metrics yet')}>
+            <PanelNote title={trans.__('No metrics yet')}>
               {trans.__('They appear with the first trained minibatches.')}
-            </EmptyState>
+            </PanelNote>
           )}
           {shown.map(metric => (
             <MetricChart

@@ -79,7 +79,7 @@ export function ChartsToolbar(props: IChartsToolbarProps): JSX.Element {
       />
       <button
         type="button"
-        className="jp-rf-Button"
+        className="jp-rf-Dashboard-button"
         aria-pressed={paused}
         title={trans.__('Keep the charts as they are; training goes on')}
         onClick={() => onPause(!paused)}

@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { IRunActions } from '../actions';
 import { IExperiment, IRunService } from '../tokens';
-import { EngineLine } from './EngineLine';
+import { DashboardEngine } from './DashboardEngine';
 
 export interface IDashboardHeaderProps {
   service: IRunService;
@@ -49,7 +49,7 @@ export function DashboardHeader(props: IDashboardHeaderProps): JSX.Element {
           </option>
         ))}
       </HTMLSelect>
-      <EngineLine service={service} actions={actions} trans={trans} />
+      <DashboardEngine service={service} actions={actions} trans={trans} />
       {mlflow !== null && (
         <a
           className="jp-rf-Header-mlflow"

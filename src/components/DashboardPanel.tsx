@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import { explainError } from '../explain';
 import { ChartsTab } from './ChartsTab';
-import { EmptyState } from './EmptyState';
+import { PanelNote } from './PanelNote';
 import { EventLog } from './EventLog';
 import { FilesTab } from './FilesTab';
 import { KnobsTab } from './KnobsTab';
@@ -20,21 +20,21 @@ export function DashboardPanel(
   const { experiment } = model;
   if (model.problem) {
     return (
-      <EmptyState title={trans.__('The runs cannot be shown')}>
+      <PanelNote title={trans.__('The runs cannot be shown')}>
         {explainError(model.problem, trans)}
-      </EmptyState>
+      </PanelNote>
     );
   }
   if (!model.isReady) {
-    return <EmptyState title={trans.__('Loading the runs…')} />;
+    return <PanelNote title={trans.__('Loading the runs…')} />;
   }
   if (experiment === null) {
     return (
-      <EmptyState title={trans.__('No experiment yet')}>
+      <PanelNote title={trans.__('No experiment yet')}>
         {trans.__(
           'Start one from a notebook: its runs appear here while they train.'
         )}
-      </EmptyState>
+      </PanelNote>
     );
   }
   const panel = { ...props, experiment };

@@ -6,7 +6,7 @@ import { explainError } from '../explain';
 import { useArtifacts } from '../hooks/useArtifacts';
 import { formatMoment, formatSize } from '../times';
 import { IArtifact } from '../tokens';
-import { EmptyState } from './EmptyState';
+import { PanelNote } from './PanelNote';
 import { IPanelProps } from './panel';
 
 /**
@@ -17,7 +17,7 @@ export function FilesTab(props: IPanelProps): JSX.Element {
   const { artifacts, problem } = useArtifacts(service, model, experiment);
   if (artifacts === null || !artifacts.length) {
     return (
-      <EmptyState
+      <PanelNote
         title={
           problem !== null
             ? explainError(problem, trans)

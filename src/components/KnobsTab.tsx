@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { comparable, knobRows } from '../charts/knobRows';
 import { knobLabels } from '../knobs';
-import { EmptyState } from './EmptyState';
+import { PanelNote } from './PanelNote';
 import { IKnobViewProps } from './knobView';
 import { KnobScatter } from './KnobScatter';
 import { KnobTable } from './KnobTable';
@@ -24,23 +24,23 @@ export function KnobsTab(props: IPanelProps): JSX.Element {
   const knobs = model.knobNames;
   if (model.runs.length < 2) {
     return (
-      <EmptyState title={trans.__('Nothing to compare yet')}>
+      <PanelNote title={trans.__('Nothing to compare yet')}>
         {trans.__('Two runs are needed: clone this one with another knob.')}
-      </EmptyState>
+      </PanelNote>
     );
   }
   if (!knobs.length) {
     return (
-      <EmptyState title={trans.__('No knob differs between the runs')}>
+      <PanelNote title={trans.__('No knob differs between the runs')}>
         {trans.__('Clone a run and change one to see what it does.')}
-      </EmptyState>
+      </PanelNote>
     );
   }
   if (metric === null) {
     return (
-      <EmptyState title={trans.__('No metric yet')}>
+      <PanelNote title={trans.__('No metric yet')}>
         {trans.__('It appears with the first trained minibatches.')}
-      </EmptyState>
+      </PanelNote>
     );
   }
   const labels = knobLabels(knobs);
@@ -114,7 +114,7 @@ export function KnobsTab(props: IPanelProps): JSX.Element {
         </span>
         <button
           type="button"
-          className="jp-rf-Button"
+          className="jp-rf-Dashboard-button"
           aria-pressed={asTable}
           onClick={() => setAsTable(!asTable)}
         >

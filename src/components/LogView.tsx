@@ -8,7 +8,7 @@ import { useLog } from '../hooks/useLog';
 import { useTail } from '../hooks/useTail';
 import { ILogLine } from '../logPages';
 import { IPage, IPageQuery, IRunsModel } from '../tokens';
-import { EmptyState } from './EmptyState';
+import { PanelNote } from './PanelNote';
 
 export interface ILogViewProps<T extends ILogLine> {
   trans: TranslationBundle;
@@ -76,14 +76,18 @@ export function LogView<T extends ILogLine>(
         </span>
         <button
           type="button"
-          className="jp-rf-Button"
+          className="jp-rf-Dashboard-button"
           disabled={!shown.length}
           onClick={() => Clipboard.copyToSystem(shown.map(textOf).join('\n'))}
         >
           {trans.__('Copy')}
         </button>
         {!following && (
-          <button type="button" className="jp-rf-Button" onClick={follow}>
+          <button
+            type="button"
+            className="jp-rf-Dashboard-button"
+            onClick={follow}
+          >
             {trans.__('Go to the newest')}
           </button>
         )}
@@ -104,13 +108,13 @@ export function LogView<T extends ILogLine>(
         {moreBefore && (
           <button
             type="button"
-            className="jp-rf-Button jp-rf-Log-older"
+            className="jp-rf-Dashboard-button jp-rf-Log-older"
             onClick={() => void loadOlder()}
           >
             {trans.__('Load older')}
           </button>
         )}
-        {isReady && !shown.length && <EmptyState title={props.empty} />}
+        {isReady && !shown.length && <PanelNote title={props.empty} />}
         <div className="jp-rf-Log-lines">
           {shown.map(line => (
             <div className="jp-rf-Log-line" key={line.id}>

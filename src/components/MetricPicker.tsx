@@ -38,7 +38,7 @@ export function MetricPicker(props: IMetricPickerProps): JSX.Element {
         }
       }}
     >
-      <summary className="jp-rf-Button">
+      <summary className="jp-rf-Dashboard-button">
         {trans.__('Metrics (%1 of %2)', chosen.length, metrics.length)}
         <caretDownIcon.react tag="span" width="14px" height="14px" />
       </summary>

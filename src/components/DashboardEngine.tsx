@@ -5,7 +5,7 @@ import { IRunActions } from '../actions';
 import { explainError } from '../explain';
 import { EngineState, IRunService } from '../tokens';
 
-export interface IEngineLineProps {
+export interface IDashboardEngineProps {
   service: IRunService;
   actions: IRunActions;
   trans: TranslationBundle;
@@ -14,13 +14,16 @@ export interface IEngineLineProps {
 /**
  * How the engine is, or why that is not known, and a way to start one that is not running.
  */
-export function EngineLine(props: IEngineLineProps): JSX.Element {
+export function DashboardEngine(props: IDashboardEngineProps): JSX.Element {
   const { service, actions, trans } = props;
   const { connection, engine } = service;
   const isLost = connection === 'offline' || connection === 'unavailable';
   return (
-    <div className="jp-rf-Engine" data-state={isLost ? 'lost' : engine}>
-      <span className="jp-rf-Engine-dot" aria-hidden="true" />
+    <div
+      className="jp-rf-DashboardEngine"
+      data-state={isLost ? 'lost' : engine}
+    >
+      <span className="jp-rf-DashboardEngine-dot" aria-hidden="true" />
       <span role="status">
         {isLost
           ? explainError(service.problem, trans)
@@ -31,7 +34,7 @@ export function EngineLine(props: IEngineLineProps): JSX.Element {
       {connection === 'online' && engine === 'not running' && (
         <button
           type="button"
-          className="jp-rf-Button"
+          className="jp-rf-Dashboard-button"
           onClick={() => void actions.startEngine()}
         >
           {trans.__('Start engine')}

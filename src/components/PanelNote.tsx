@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-export interface IEmptyStateProps {
+export interface IPanelNoteProps {
   title: string;
   children?: React.ReactNode;
 }
@@ -8,10 +8,10 @@ export interface IEmptyStateProps {
 /**
  * Says why there is nothing to see, and what would change that.
  */
-export function EmptyState(props: IEmptyStateProps): JSX.Element {
+export function PanelNote(props: IPanelNoteProps): JSX.Element {
   return (
-    <div className="jp-rf-Empty" role="status">
-      <div className="jp-rf-Empty-title">{props.title}</div>
+    <div className="jp-rf-PanelNote" role="status">
+      <div className="jp-rf-PanelNote-title">{props.title}</div>
       {props.children && <div>{props.children}</div>}
     </div>
   );
