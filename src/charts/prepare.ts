@@ -1,0 +1,72 @@
+import { IRun, ISeriesAnswer } from '../tokens';
+import { align } from './align';
+import { curvesOn } from './axis';
+import { smooth } from './smooth';
+import { ICurve, IPlotData, IPlotStyle } from './types';
+
+/** Past this many runs, faint curves behind the smoothed ones are noise. */
+const MOST_RAW_RUNS = 40;
+
+/** Points that all curves of one chart may have together. */
+const POINT_BUDGET = 60_000;
+
+/**
+ * How many points of a run to ask for: two a pixel (each stretch comes as its smallest and largest
+ * value), fewer where many runs share the chart.
+ */
+export function maxPoints(width: number, runs: number): number {
+  const share = Math.floor(POINT_BUDGET / Math.max(1, runs));
+  return Math.max(50, Math.min(2000, 2 * Math.round(width), share));
+}
+
+/**
+ * What a plot of this width draws of the server's answer.
+ */
+export function prepare(
+  answer: ISeriesAnswer,
+  runs: readonly IRun[],
+  style: IPlotStyle,
+  width: number
+): IPlotData {
+  const given = curvesOn(style.axis, answer, runs);
+  const { curves, dropped } = style.log
+    ? withoutLogless(given)
+    : { curves: given, dropped: 0 };
+  const cells = Math.max(200, 2 * Math.round(width));
+  const runIds = runs.map(run => run.run_id);
+  if (style.smoothing <= 0) {
+    const { x, ys } = align(curves, cells);
+    return { runIds, x, ys, raw: null, dropped };
+  }
+  const smoothed = curves.map(curve => ({
+    ...curve,
+    y: smooth(curve.y, style.smoothing)
+  }));
+  const withRaw = curves.length <= MOST_RAW_RUNS;
+  // Both have the same x: one table, cut in two.
+  const both = align(withRaw ? smoothed.concat(curves) : smoothed, cells);
+  const ys = both.ys.slice(0, runs.length);
+  const raw = withRaw ? both.ys.slice(runs.length) : null;
+  return { runIds, x: both.x, ys, raw, dropped };
+}
+
+/**
+ * Curves without the values that have no logarithm, and how many those were.
+ */
+function withoutLogless(given: ICurve[]): {
+  curves: ICurve[];
+  dropped: number;
+} {
+  let dropped = 0;
+  const curves = given.map(curve => ({
+    ...curve,
+    y: curve.y.map(value => {
+      if (value !== null && value <= 0) {
+        dropped += 1;
+        return null;
+      }
+      return value;
+    })
+  }));
+  return { curves, dropped };
+}
