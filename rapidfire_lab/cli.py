@@ -12,15 +12,17 @@ import sys
 import time
 from datetime import datetime, timezone
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rapidfire_lab
+from rapidfire_lab.configs import json_knobs
+from rapidfire_lab.configs.changes import expand_changes
 from rapidfire_lab.display import RunTable, TerminalView
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.settings import EngineSettings, available_cores
-from rapidfire_lab.errors import NotFoundError, OperationError, RapidfireLabError
+from rapidfire_lab.errors import ConfigError, NotFoundError, OperationError, RapidfireLabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
 _LOWEST_DISK_GB = 5
 _FOLLOW_SECONDS = 0.5
 _TOLD_PACKAGES = ("torch", "mlflow", "jupyterlab", "jupyter_server", "ipykernel", "pandas", "pyzmq")
+
+
+_STEERING = {
+    "stop": "stop runs after their present minibatch; they can be resumed",
+    "resume": "go on with stopped runs where they stopped",
+    "delete": "delete runs and free their disk",
+    "cancel": "stop all runs of an experiment that are queued or running",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +80,27 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("--run", type=int, metavar="RUN_ID", help="what this run's code printed")
     logs.add_argument("--engine", action="store_true", help="the engine's own log")
     logs.add_argument("--follow", "-f", action="store_true", help="go on as the log grows")
+    for operation, summary in _STEERING.items():
+        steer = add(operation, _steer, summary)
+        steer.set_defaults(operation=operation)
+        if operation != "cancel":
+            steer.add_argument("runs", nargs="+", type=int, metavar="RUN", help="run id")
+        steer.add_argument("--experiment", help="experiment name; by default the live one")
+    clone = add("clone", _clone, "train new runs with a run's config and some knobs changed")
+    clone.add_argument("run", type=int, metavar="RUN", help="run id")
+    clone.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KNOB=VALUE",
+        help="a changed knob, by name or dotted path (optimizer.args.lr=0.1); the value in JSON, else as text; "
+        '{"$list": [...]} and {"$range": {"start": ..., "end": ...}} stand for List and Range',
+    )
+    clone.add_argument("--warm-start", action="store_true", help="begin with the run's last commit")
+    clone.add_argument("--num-runs", type=int, metavar="N", help="clones to draw where there is a range")
+    clone.add_argument("--seed", type=int, default=42, help="seed of the draws (default: 42)")
+    clone.add_argument("--experiment", help="experiment name; by default the live one")
+    add("start-engine", _start_engine, "start the engine; unfinished runs go on")
     stop = add("stop-engine", _stop_engine, "commit what is training and stop the engine; runs go on when it starts")
     stop.add_argument("--timeout", type=float, default=60.0, help="seconds to wait (default: 60)")
     mlflow = add("mlflow", _mlflow, "serve MLflow's page on this engine home's store")
@@ -252,7 +283,63 @@ def _print_events(journal: JournalReader, experiment: ExperimentRecord, *, follo
         time.sleep(_FOLLOW_SECONDS)
 
 
+# stop, resume, delete, cancel and clone
+
+
+def _steer(chosen: argparse.Namespace) -> int:
+    client = EngineClient()
+    made = client.operate(_experiment_name(client, chosen), chosen.operation, getattr(chosen, "runs", []))
+    runs = ", ".join(map(str, made["run_ids"]))
+    print(f"{chosen.operation}: runs {runs}" if runs else "No run is queued or running.")
+    return 0
+
+
+def _clone(chosen: argparse.Namespace) -> int:
+    changes = expand_changes(_changes(chosen.set), chosen.num_runs, chosen.seed)
+    client = EngineClient()
+    name = _experiment_name(client, chosen)
+    made = client.operate(name, "clone", [chosen.run], changes=changes, warm_start=chosen.warm_start)
+    print(f"Cloned run {chosen.run} as {', '.join(f'run {run_id}' for run_id in made['run_ids'])}")
+    return 0
+
+
+def _experiment_name(client: EngineClient, chosen: argparse.Namespace) -> str:
+    with client.reader() as journal:
+        return _experiment(journal, chosen.experiment).name
+
+
+def _changes(settings: Sequence[str]) -> dict[str, Any]:
+    """Partial config of what was given as ``optimizer.args.lr=0.1``, with List and Range in it."""
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        path, assigned, text = setting.partition("=")
+        *sections, knob = path.split(".")
+        part: Any = changes
+        for section in sections:
+            part = part.setdefault(section, {}) if isinstance(part, dict) else None
+        if not assigned or not isinstance(part, dict) or knob in part:
+            raise ConfigError(f"--set takes each knob once, as KNOB=VALUE, not {setting!r}")
+        part[knob] = _value(text)
+    decoded: dict[str, Any] = json_knobs.decode(changes)
+    return decoded
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 # engine and MLflow
+
+
+def _start_engine(_: argparse.Namespace) -> int:
+    client = EngineClient()
+    running = client.is_alive()
+    client.start()
+    print("The engine is running already." if running else "The engine is running.")
+    return 0
 
 
 def _stop_engine(chosen: argparse.Namespace) -> int:

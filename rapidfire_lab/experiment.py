@@ -345,7 +345,8 @@ class Experiment:
         """Metadata of all runs, one row per run.
 
         The columns are ``rapidfire_lab.results.RUNS_INFO_COLUMNS``: those of the reference first, then the run
-        that a clone comes from, its position, seconds on a slot, device and error.
+        that a clone comes from and whether it began with its weights, its position, seconds on a slot, device and
+        error.
         """
         from rapidfire_lab.results import runs_info
 

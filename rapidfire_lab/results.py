@@ -22,6 +22,7 @@ RUNS_INFO_COLUMNS = (
     "mlflow_run_id",
     "config",
     "parent",
+    "warm_start",
     "step",
     "total_steps",
     "seconds",

@@ -97,6 +97,60 @@ def test_stop_engine(tmp_path):
         assert "not running" in cli("status").stdout
 
 
+def test_start_engine(tmp_path):
+    with engine_home(tmp_path, slots=1, tracking=False):
+        assert cli("start-engine").stdout == "The engine is running.\n"
+        assert cli("start-engine").stdout == "The engine is running already.\n"
+
+
+def test_runs_are_steered(tmp_path, points):
+    with engine_home(tmp_path / "home", slots=2, tracking=False, device="cpu"):
+        experiment = Experiment(SPECS / "paced.py", "steered")
+        experiment.run_fit(
+            points, [paced_config(width=width, pause=0.05, epochs=50) for width in (5, 6, 7)], wait=False
+        )
+        assert cli("stop", "1", "2").stdout == "stop: runs 1, 2\n"
+        assert cli("cancel").stdout == "cancel: runs 3\n"
+        experiment.wait()
+        assert cli("cancel", "--experiment", "steered").stdout == "No run is queued or running.\n"
+        assert cli("resume", "2").stdout == "resume: runs 2\n"
+        assert cli("delete", "1", "2").stdout == "delete: runs 1, 2\n"
+        assert [run.run_id for run in experiment.runs()] == [3]
+        assert cli("stop", "3").stderr.startswith("rapidfire-lab: Run 3 is stopped: it cannot stop.")
+        assert "no experiment absent" in cli("stop", "3", "--experiment", "absent").stderr
+
+
+def test_runs_are_cloned(trained):
+    result = cli("clone", "1", "--set", "optimizer.args.lr=0.5", "--set", 'width={"$list": [5, 6]}', "--warm-start")
+    assert result.stdout == "Cloned run 1 as run 3, run 4\n"
+    clones = trained.runs()[2:]
+    assert [run.leaf["train"]["optimizer"]["args"] for run in clones] == [{"lr": 0.5}] * 2
+    assert [run.leaf["user_knobs"]["width"] for run in clones] == [5, 6]
+    assert all(run.warm_start for run in clones)
+    draws = cli("clone", "1", "--set", 'pause={"$range": {"start": 0.0, "end": 0.001}}', "--num-runs", "2")
+    assert draws.stdout == "Cloned run 1 as run 5, run 6\n"
+    trained.wait()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["width"], "as KNOB=VALUE, not 'width'"),
+        (["width=5", "width=6"], "takes each knob once"),
+        (["width=5", "width.deep=6"], "takes each knob once"),
+        (["width=5", "width.deep.deeper=6"], "takes each knob once"),
+        (["widht=5"], "no knob 'widht'"),
+        (['width={"$list": []}'], "'changes.width': '$list'"),
+        (['width={"$range": {"start": 1, "end": 5}}'], "'changes.width' holds a Range"),
+        ([], "at least one changed knob"),
+    ],
+)
+def test_clones_that_cannot_be_are_told(trained, settings, words):
+    result = cli("clone", "1", *(part for setting in settings for part in ("--set", setting)))
+    assert result.returncode == 1
+    assert words in result.stderr
+
+
 def test_mlflow_serves_this_homes_store(tmp_path):
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))

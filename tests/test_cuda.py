@@ -10,7 +10,7 @@ import torch
 
 from rapidfire_lab import Experiment
 from rapidfire_lab.engine.client import EngineClient
-from tests import contract
+from tests import contract, plain_loop
 from tests.conftest import SPECS, engine_home, paced_config, wait_until
 from tests.contract import ADAMW, SGD, SIX_CONFIGS, config, fingerprint
 
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 
 SPEC = SPECS / "digits_augmented.py"
 MIXED = [config("cnn", ADAMW, precision="bf16", dropout=0.2), config("mlp", SGD, precision="fp16", dropout=0.2)]
+FUSED = {"name": "AdamW", "args": {"lr": 0.003, "fused": True}}
 AUGMENTED = [{**leaf, "user_knobs": {**leaf["user_knobs"], "augment": True}} for leaf in SIX_CONFIGS[:2]]
 
 
@@ -40,6 +41,24 @@ def test_the_gpu_equals_the_plain_loop(slots, handle, tmp_path):
         expected = contract.plain_results(SPEC, configs, contract.tables(handle, tmp_path), 123, "cuda")
         for run_id, result in enumerate(expected, start=1):
             contract.assert_like_plain_loop(experiment, run_id, result)
+        experiment.end()
+
+
+@pytest.mark.usefixtures("deterministic")
+def test_warm_clones_on_the_gpu_equal_the_plain_loop(handle, tmp_path):
+    parents = [config("cnn", FUSED, dropout=0.2, augment=True), *MIXED[1:]]
+    edits = [{"optimizer": {"args": {"lr": 0.0005}}}, {"batch_size": 50}]
+    with engine_home(tmp_path / "home", slots=2, tracking=False, device="cuda"):
+        experiment = Experiment(SPEC, "warm")
+        experiment.run_fit(handle, parents, seed=123, num_chunks=3)
+        clones = [experiment.clone(number, edit, warm_start=True) for number, edit in enumerate(edits, start=1)]
+        experiment.wait()
+        data = contract.tables(handle, tmp_path)
+        leaves = {run.run_id: run.leaf for run in experiment.runs()}
+        for parent, clone in enumerate(clones, start=1):
+            begin = plain_loop.train(SPEC, leaves[parent], data, 123, "cuda")
+            expected = plain_loop.train(SPEC, leaves[clone], data, 123, "cuda", begin)
+            contract.assert_like_plain_loop(experiment, clone, expected)
         experiment.end()
 
 
