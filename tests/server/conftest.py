@@ -221,7 +221,8 @@ async def fetch_route(jp_fetch, route, body=None, *, raw=None, headers=None, **q
     content = raw if raw is not None else None if body is None else json.dumps(body)
     method = {"method": "POST", "body": content} if content is not None else {}
     path = f"{API_NAMESPACE.strip('/')}/{route}"
-    return await jp_fetch(path, params=query, **method, **({"headers": headers} if headers else {}))
+    pairs = [(name, one) for name, value in query.items() for one in (value if isinstance(value, list) else [value])]
+    return await jp_fetch(path, params=pairs, **method, **({"headers": headers} if headers else {}))
 
 
 # Every route, so that none can be forgotten

@@ -91,8 +91,8 @@ async def test_what_a_run_printed(ask, filled):
     size = len(content.encode())
     page = await ask("experiments/digits/runs/1/log")
     assert page == {"text": content, "offset": 0, "next_offset": size, "size": size}
-    assert await ask("experiments/digits/runs/1/log", offset=-6) == {
-        "text": "☃ 1\n"[1:],
+    assert await ask("experiments/digits/runs/1/log", offset=-5) == {
+        "text": " 1\n",
         "offset": size - 3,
         "next_offset": size,
         "size": size,
@@ -114,7 +114,7 @@ def pages(path):
     text, offset = "", 0
     while True:
         page = read_log(path, offset)
-        assert page["offset"] == offset
+        assert 0 <= page["offset"] - offset < 4
         if page["next_offset"] == offset:
             return text
         text, offset = text + page["text"], page["next_offset"]
