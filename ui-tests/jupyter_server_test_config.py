@@ -20,3 +20,4 @@ os.environ["RAPIDFIRE_LAB_IDLE_MINUTES"] = "0.5"
 root = Path(__file__).resolve().parent.parent
 os.environ["RAPIDFIRE_LAB_DIGITS"] = str(root / "examples" / "digits")
 os.environ["RAPIDFIRE_LAB_SPECS"] = str(root / "tests" / "specs")
+os.environ["RAPIDFIRE_LAB_JOURNEYS"] = str(root / "ui-tests")

@@ -4,36 +4,16 @@ import type { ConsoleMessage, Locator, Page } from '@playwright/test';
 
 export { expect };
 
-/** Code that every journey's notebook starts with: data, and configs whose minibatches take their time. */
-export const PRELUDE = `
-import os, tempfile
-from pathlib import Path
-import numpy as np, pandas as pd
-from rapidfire_lab import DataHandle, Experiment, GridSearch, List
-
-folder, rng = Path(tempfile.mkdtemp()), np.random.default_rng(5)
-for partition, rows in (("train", 320), ("validation", 64)):
-    values = rng.normal(size=(rows, 2))
-    label = (values[:, 0] > 0).astype(int) + (values[:, 1] > 0.5)
-    table = pd.DataFrame({"id": range(rows), "a": values[:, 0], "b": values[:, 1], "label": label})
-    table.to_csv(folder / f"{partition}.csv", index=False)
-handle = DataHandle({name: folder / f"{name}.csv" for name in ("train", "validation")})
-spec = os.path.join(os.environ["RAPIDFIRE_LAB_SPECS"], "paced.py")
-
-def config(lr, epochs=1000, pause=0.03, **knobs):
-    return {
-        "train": {"epochs": epochs, "batch_size": 32, "optimizer": {"name": "AdamW", "args": {"lr": lr}}},
-        "user_knobs": {"width": 8, "pause": pause, **knobs},
-        "named_metrics": ["top1_accuracy"],
-    }
-`;
-
-/** A cell that trains two configs for much longer than a journey takes, and is busy all the while. */
-export function train(experiment: string): string {
-  return `${PRELUDE}
-experiment = Experiment(spec, ${JSON.stringify(experiment)})
-experiment.run_fit(handle, GridSearch(config(List([0.003, 0.01]))))
-`;
+/** Code of a cell that trains two configs, by default for much longer than a journey takes. */
+export function train(experiment: string, epochs = 1000): string {
+  return [
+    'import os, sys',
+    'sys.path.insert(0, os.environ["RAPIDFIRE_LAB_JOURNEYS"])',
+    'from journey import SPEC, group, points',
+    'from rapidfire_lab import Experiment',
+    `experiment = Experiment(SPEC, "${experiment}")`,
+    `experiment.run_fit(points(), group(epochs=${epochs}))`
+  ].join('\n');
 }
 
 /**
@@ -89,19 +69,14 @@ export class Runs {
     return this._where.getByRole('table', { name: 'Runs', exact: true });
   }
 
-  /** The row of a run. */
+  /** The row of a run: the one with its progress bar. */
   row(runId: number): Locator {
-    return this.table
-      .getByRole('row')
-      .filter({ has: this.progressBar(runId) })
-      .first();
+    const page = 'page' in this._where ? this._where.page() : this._where;
+    return this.table.getByRole('row').filter({ has: bar(page, runId) });
   }
 
   progressBar(runId: number): Locator {
-    return this._where.getByRole('progressbar', {
-      name: `Progress of run ${runId}`,
-      exact: true
-    });
+    return bar(this._where, runId);
   }
 
   button(action: string, runId: number): Locator {
@@ -133,6 +108,11 @@ export class Runs {
     const before = await text();
     await expect.poll(text, { message: `run ${runId} moves` }).not.toBe(before);
   }
+}
+
+function bar(where: Anywhere, runId: number): Locator {
+  const name = `Progress of run ${runId}`;
+  return where.getByRole('progressbar', { name, exact: true });
 }
 
 /** The sidebar of RapidFire Lab, opened where it is not. */

@@ -6,7 +6,7 @@ const port = 8897;
 module.exports = {
   ...baseConfig,
   timeout: 180 * 1000,
-  expect: { timeout: 120 * 1000 },
+  expect: { timeout: 1000 * (process.env.PATIENCE || 120) },
   reporter: [['list']],
   retries: 0,
   workers: 1,

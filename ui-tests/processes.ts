@@ -24,7 +24,8 @@ export function runPython(code: string, home: string): void {
       RAPIDFIRE_LAB_TRACKING: 'False',
       RAPIDFIRE_LAB_SLOTS: '2',
       RAPIDFIRE_LAB_IDLE_MINUTES: '0.5',
-      RAPIDFIRE_LAB_SPECS: `${process.cwd()}/../tests/specs`
+      RAPIDFIRE_LAB_SPECS: `${process.cwd()}/../tests/specs`,
+      RAPIDFIRE_LAB_JOURNEYS: process.cwd()
     },
     stdio: 'ignore'
   });

@@ -3,13 +3,8 @@ import { mkdtempSync } from 'fs';
 import { tmpdir } from 'os';
 import { join } from 'path';
 
-import { openSidebar, PRELUDE, Runs } from '../lab';
+import { openSidebar, Runs, train } from '../lab';
 import { killEngine, runPython, Server } from '../processes';
-
-const TRAIN = `${PRELUDE}
-experiment = Experiment(spec, "server")
-experiment.run_fit(handle, GridSearch(config(List([0.003, 0.01]))), wait=False)
-`;
 
 test('runs stay live through a restart of the Jupyter server', async ({
   page
@@ -18,7 +13,7 @@ test('runs stay live through a restart of the Jupyter server', async ({
   const server = new Server(8898, home);
   try {
     await server.start();
-    runPython(TRAIN, home);
+    runPython(`${train('server').slice(0, -1)}, wait=False)`, home);
     await page.goto(`${server.url}/lab`);
     const sidebar = await openSidebar(page);
     const runs = new Runs(sidebar);

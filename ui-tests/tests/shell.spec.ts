@@ -48,8 +48,7 @@ test('the status bar and the running panel know what trains', async ({
 });
 
 test('a finished run is announced', async ({ page }) => {
-  const code = train('short').replace('epochs=1000', 'epochs=1');
-  await startCell(page, 'short.ipynb', code);
+  await startCell(page, 'short.ipynb', train('short', 1));
   await expect(page.getByText(/runs? .*completed/).first()).toBeVisible();
 });
 
