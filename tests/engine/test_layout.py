@@ -189,6 +189,45 @@ def test_metadata_lie_beside_the_weights(layout):
     assert json.loads((layout.checkpoints(1) / "epoch-3.json").read_text()) == {"epoch": 3, "config": {"lr": 0.1}}
 
 
+# What a warm start begins with
+
+
+@pytest.mark.usefixtures("_linking")
+def test_a_run_may_begin_with_the_checkpoint_of_another(layout):
+    commit(layout, 10)
+    for _ in range(2):  # what a crash left of an earlier try does not matter
+        layout.begin_with(5, 1, 10)
+    layout.drop_run(1)
+    assert kept(layout, 5) == [0]
+    assert [path.read_bytes() for path in layout.checkpoint(5, 0)] == [b"weights 10", b"state 10"]
+
+
+def test_what_it_begins_with_stays_until_there_are_two_commits(layout):
+    """The first may still be undone: it is in the journal only after the files were looked after."""
+    layout.make_run(5)
+    commit(layout, 10)
+    layout.begin_with(5, 1, 10)
+    commit(layout, 20, run=5)
+    layout.keep_checkpoints(5, {0, 20})
+    assert kept(layout, 5) == [0, 20]
+    commit(layout, 30, run=5)
+    layout.keep_checkpoints(5, {20, 30})
+    assert kept(layout, 5) == [20, 30]
+
+
+def test_what_a_run_begins_with_is_no_final_checkpoint_of_its_own(layout):
+    commit(layout, 10)
+    layout.begin_with(5, 1, 10)
+    layout.keep_final(5, 0, {})
+    assert final(layout, 5) is None
+
+
+def test_a_checkpoint_that_is_not_there_cannot_be_begun_with(layout):
+    with pytest.raises(OSError, match="lease-10"):
+        layout.begin_with(5, 1, 10)
+    assert kept(layout, 5) == []
+
+
 # Deleting
 
 
