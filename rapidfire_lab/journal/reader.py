@@ -27,6 +27,11 @@ class JournalReader(MetricQueries, LogQueries):
     def experiment_by_id(self, experiment_id: int) -> ExperimentRecord:
         return to_record(self._one("SELECT * FROM experiments WHERE id = ?", (experiment_id,)), ExperimentRecord)
 
+    def tracked_experiments(self) -> set[int]:
+        """Experiments with a run that MLflow knows."""
+        rows = self._all("SELECT DISTINCT experiment_id FROM runs WHERE mlflow_run_id IS NOT NULL")
+        return {row["experiment_id"] for row in rows}
+
     def live_experiment(self) -> ExperimentRecord | None:
         rows = self._all("SELECT * FROM experiments WHERE status = 'live' ORDER BY id DESC LIMIT 1")
         return to_record(rows[0], ExperimentRecord) if rows else None

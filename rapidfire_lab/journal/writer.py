@@ -85,11 +85,11 @@ class JournalWriter(JournalReader):
             f"UPDATE runs SET {names}, rev = ? WHERE id = ?",  # noqa: S608 - names are keywords of our own calls
             (*columns.values(), self.rev, key),
         )
-        if columns.get("status") == "deleted":
+        if columns.get("status") == "deleted" or columns.get("mlflow_run_id"):
             self._touch(self.run_by_key(key).experiment_id)
 
     def _touch(self, experiment_id: int) -> None:
-        """Let readers see that the experiment changed: it has a run more or less."""
+        """Let readers see that the experiment changed: it has a run more or less, or is known to MLflow."""
         self._db.execute("UPDATE experiments SET rev = ? WHERE id = ?", (self.rev, experiment_id))
 
     def open_lease(self, *, lease: int, run: int, slot: int, from_step: int, to_step: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -15,6 +14,7 @@ from rapidfire_lab.errors import NotFoundError
 from rapidfire_lab.rows import RunRow, experiment_knobs, key_metric, make_rows, most_telling, read_leaf
 from rapidfire_lab.server.engine import engine_state
 from rapidfire_lab.server.handler import RestHandler, default_home, experiment_named
+from rapidfire_lab.server.mlflow_link import mlflow_url
 from rapidfire_lab.server.questions import LARGEST, Count, Name
 
 if TYPE_CHECKING:
@@ -144,6 +144,8 @@ def _chosen(journal: JournalReader, name: str | None) -> ExperimentRecord | None
 def read_experiments(journal: JournalReader) -> list[dict[str, Any]]:
     """All experiments, newest first."""
     counts = journal.run_counts()
+    tracked = journal.tracked_experiments()
+    home_uri = default_home().mlflow_uri
     return [
         {
             "name": record.name,
@@ -152,23 +154,10 @@ def read_experiments(journal: JournalReader) -> list[dict[str, Any]]:
             "ended": record.ended,
             "path": record.path,
             "runs": counts.get(record.id, 0),
-            "mlflow_url": _mlflow_url(record.tracking_uri),
+            "mlflow_url": mlflow_url(record.tracking_uri, tracking=record.id in tracked, home_uri=home_uri),
         }
         for record in reversed(journal.experiments())
     ]
-
-
-def _mlflow_url(tracking_uri: str | None) -> str | None:
-    """Address of a tracking server that a browser can open, without a password that may stand in it."""
-    if tracking_uri is None:
-        return None
-    try:
-        parts = urlsplit(tracking_uri)
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https"):
-        return None
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def run_named(journal: JournalReader, experiment: ExperimentRecord, run_id: str) -> RunRecord:
