@@ -17,7 +17,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from rapidfire_lab.server.handler import API_LEVEL, RestHandler
+from rapidfire_lab.rows import API_LEVEL
+from rapidfire_lab.server.handler import RestHandler
 from rapidfire_lab.server.routes import HANDLERS
 from tests.conftest import ROOT, wait_until
 

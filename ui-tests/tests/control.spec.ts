@@ -24,8 +24,10 @@ test.describe('runs in a cell that is busy', () => {
 
     await runs.press('Clone', 2);
     const dialog = page.getByRole('dialog', { name: 'Clone run 2' });
-    await dialog.getByRole('textbox', { name: /^lr\b/ }).fill('3e-4');
-    await dialog.getByRole('checkbox', { name: /Warm start/ }).check();
+    await dialog
+      .getByRole('combobox', { name: 'lr', exact: true })
+      .fill('3e-4');
+    await dialog.getByRole('switch', { name: 'Warm start' }).check();
     await expect(dialog).toContainText('0.0003');
     await dialog.getByRole('button', { name: 'Make clone' }).click();
     await expect(dialog).toBeHidden();
@@ -66,7 +68,9 @@ test.describe('runs in a cell that is busy', () => {
     await runs.says(1, 'running');
     await runs.press('Clone', 1);
     const dialog = page.getByRole('dialog', { name: 'Clone run 1' });
-    const optimizer = dialog.getByRole('combobox', { name: /optimizer/i });
+    const optimizer = dialog
+      .getByRole('group', { name: 'Optimizer' })
+      .getByRole('combobox', { name: 'name', exact: true });
     await optimizer.fill('AdamWat');
     await expect(dialog.getByRole('alert')).toContainText('AdamWat');
     await optimizer.fill('SGD');

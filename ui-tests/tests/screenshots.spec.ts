@@ -54,10 +54,10 @@ test('every view, light and dark', async ({ page }, info) => {
 
   await output.press('Clone', 2);
   const dialog = page.getByRole('dialog', { name: 'Clone run 2' });
-  await dialog.getByRole('textbox', { name: /^lr\b/ }).fill('5e-4');
+  await dialog.getByRole('combobox', { name: 'lr', exact: true }).fill('5e-4');
   await expect(dialog).toContainText('0.0005');
   await picture('clone');
-  await dialog.getByRole('checkbox', { name: /Warm start/ }).check();
+  await dialog.getByRole('switch', { name: 'Warm start' }).check();
   await dialog.getByRole('button', { name: 'Make clone' }).click();
   await expect(dialog).toBeHidden();
   await output.says(7, 'running');
