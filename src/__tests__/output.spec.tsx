@@ -127,10 +127,10 @@ describe('runs in notebooks', () => {
     const { rendermime, service } = await activate();
     const output = await show(rendermime);
     shown.push(output);
-    const filter = await screen.findByRole('textbox');
+    const filter = await screen.findByRole('searchbox');
     await userEvent.type(filter, 'lr');
     await act(() => output.renderModel(model(bundle({}, '<p>later</p>'))));
-    expect(screen.getByRole('textbox')).toBe(filter);
+    expect(screen.getByRole('searchbox')).toBe(filter);
     expect(document.activeElement).toBe(filter);
     expect((filter as HTMLInputElement).value).toBe('lr');
     expect(service.watch).toHaveBeenCalledTimes(1);
@@ -187,10 +187,10 @@ describe('runs in notebooks', () => {
     const { rendermime } = await activate();
     const output = await show(rendermime);
     shown.push(output);
-    await userEvent.type(await screen.findByRole('textbox'), 'lr');
+    await userEvent.type(await screen.findByRole('searchbox'), 'lr');
     await act(async () => Widget.detach(output));
     await act(async () => Widget.attach(output, document.body));
-    const filter = await screen.findByRole('textbox');
+    const filter = await screen.findByRole('searchbox');
     expect((filter as HTMLInputElement).value).toBe('lr');
   });
 

@@ -57,6 +57,7 @@ export function fakeModel(more: Partial<IRunsModel> = {}) {
     metricNames: ['val_loss'],
     metric: 'val_loss',
     notices: [],
+    pending: () => null,
     isDisposed: false,
     dispose: jest.fn(),
     ...more
