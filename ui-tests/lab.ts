@@ -22,6 +22,8 @@ export function train(experiment: string, epochs = 1000): string {
 const NOT_OURS = [
   // Galata's server has no such services.
   /api\/(metrics|resource-usage)/,
+  // The name that a notebook had before it was given its own.
+  /404 .*\/api\/contents\/.*Untitled\.ipynb/,
   // Kernels that a journey restarts or shuts down on purpose.
   /WebSocket connection to .*\/api\/(kernels|events|terminals)/,
   /Kernel: .*(dead|unknown|restart)/i,
@@ -157,4 +159,21 @@ export async function cancelAll(page: Page, experiment: string): Promise<void> {
 export async function engineHome(page: Page): Promise<string> {
   const response = await page.request.get('/rapidfire-lab/api/engine');
   return (await response.json()).home;
+}
+
+/** Reload the page once the workspace, to which it comes back, is saved. */
+export async function reload(page: IJupyterLabPageFixture): Promise<void> {
+  const saved = page.waitForResponse(
+    response =>
+      response.url().includes('/api/workspaces/') &&
+      response.request().method() === 'PUT'
+  );
+  // A change of the layout has it saved, soon.
+  await page.evaluate(async () => {
+    await window.jupyterapp.commands.execute('application:toggle-right-area');
+    await window.jupyterapp.commands.execute('application:toggle-right-area');
+  });
+  await saved;
+  // Galata would wait for the launcher, which is not what comes back.
+  await page.reload({ waitForIsReady: false } as object);
 }

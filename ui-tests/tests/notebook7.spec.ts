@@ -2,6 +2,9 @@ import { expect, test } from '@playwright/test';
 
 import { cancelAll, Runs, train, watchConsole } from '../lab';
 
+/** What Notebook writes to its console without us. */
+const NOTEBOOKS_OWN = /reading 'schema'|filebrowser:open-path/;
+
 test('a notebook of Notebook 7 shows and controls its runs', async ({
   page
 }) => {
@@ -31,5 +34,5 @@ test('a notebook of Notebook 7 shows and controls its runs', async ({
   await runs.press('Stop', 1);
   await runs.says(1, 'stopped');
   await cancelAll(page, 'seven');
-  expect(errors).toEqual([]);
+  expect(errors.filter(error => !NOTEBOOKS_OWN.test(error))).toEqual([]);
 });

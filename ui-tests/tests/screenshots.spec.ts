@@ -40,7 +40,7 @@ test('every view, light and dark', async ({ page }, info) => {
   await page.notebook.createNew('digits.ipynb');
   await page.notebook.setCell(0, 'code', TRAIN);
   await page.notebook.runCell(0);
-  await page.notebook.addCell('code', FIT);
+  await page.notebook.setCell(1, 'code', FIT);
   await page.notebook.selectCells(1);
   await page.keyboard.press('Control+Enter');
   const output = new Runs(page.locator('.jp-Notebook .jp-OutputArea').last());

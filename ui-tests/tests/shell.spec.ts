@@ -2,6 +2,7 @@ import {
   cancelAll,
   expect,
   openSidebar,
+  reload,
   Runs,
   startCell,
   test,
@@ -27,7 +28,7 @@ test('the status bar and the running panel know what trains', async ({
   page
 }) => {
   await startCell(page, 'status.ipynb', train('status'));
-  const item = page.getByRole('button', { name: /2 running/ });
+  const item = page.getByRole('button', { name: /2 runs are training/ });
   await expect(item).toBeVisible();
   await item.focus();
   await page.keyboard.press('Enter');
@@ -49,7 +50,12 @@ test('the status bar and the running panel know what trains', async ({
 
 test('a finished run is announced', async ({ page }) => {
   await startCell(page, 'short.ipynb', train('short', 1));
-  await expect(page.getByText(/runs? .*completed/).first()).toBeVisible();
+  await expect(
+    page
+      .getByRole('alert')
+      .filter({ hasText: /of short completed/ })
+      .first()
+  ).toBeVisible();
 });
 
 test('the sidebar comes back after a reload, in the dark theme too', async ({
@@ -57,7 +63,7 @@ test('the sidebar comes back after a reload, in the dark theme too', async ({
 }) => {
   await page.theme.setDarkTheme();
   await openSidebar(page);
-  await page.reload();
+  await reload(page);
   await expect(
     page.getByRole('region', { name: 'RapidFire Lab' })
   ).toBeVisible();
