@@ -108,7 +108,10 @@ export class RestApi {
     return this._post(inExperiment(experiment, 'ops'), { ...request });
   }
 
-  check(experiment: string, request: IOperationRequest): Promise<ICloneCheck> {
+  check(
+    experiment: string,
+    request: IOperationRequest
+  ): Promise<ICloneCheck & { problem: string | null }> {
     return this._post(inExperiment(experiment, 'ops', 'check'), { ...request });
   }
 

@@ -166,11 +166,15 @@ export class RunService implements IRunService {
     }
   }
 
-  checkClone(
+  async checkClone(
     experiment: string,
     request: IOperationRequest
   ): Promise<ICloneCheck> {
-    return this._api.check(experiment, request);
+    const { clones, problem } = await this._api.check(experiment, request);
+    if (problem !== null) {
+      throw new Error(problem);
+    }
+    return { clones };
   }
 
   run(experiment: string, runId: number): Promise<IRunDetail> {

@@ -9,6 +9,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from rapidfire_lab.configs.secrets import hide_secret_at, hide_secrets
+from rapidfire_lab.errors import ConfigError, NotFoundError, OperationError
 from rapidfire_lab.server.engine import running_client
 from rapidfire_lab.server.handler import Refusal, RestHandler
 from rapidfire_lab.server.questions import BadQuestionError, Id
@@ -102,19 +103,26 @@ def operate(experiment: str, order: OperationOrder) -> dict[str, list[int]]:
 
 
 def check(experiment: str, question: OperationQuestion) -> dict[str, Any]:
-    """Have the engine say what the clones would be, without their secrets."""
-    result = running_client().check_clone(
-        experiment, question.run_ids, changes=_expanded(question), warm_start=question.warm_start
-    )
+    """Have the engine say what the clones would be, without their secrets, or what stands against them.
+
+    A refusal is an answer here, not an error: it is what was asked for, at every stop of somebody's typing.
+    """
+    client = running_client()
+    try:
+        changes = _expanded(question)
+        found = client.check_clone(experiment, question.run_ids, changes=changes, warm_start=question.warm_start)
+    except NotFoundError:
+        raise
+    except (ConfigError, OperationError) as refusal:
+        return {"clones": [], "problem": str(refusal)}
+    return {"clones": [_shown_clone(clone) for clone in found["clones"]], "problem": None}
+
+
+def _shown_clone(clone: dict[str, Any]) -> dict[str, Any]:
     return {
-        "clones": [
-            {
-                "parent": clone["parent"],
-                "config": hide_secrets(clone["config"]),
-                "changed": [_shown_change(change) for change in clone["changed"]],
-            }
-            for clone in result["clones"]
-        ]
+        "parent": clone["parent"],
+        "config": hide_secrets(clone["config"]),
+        "changed": [_shown_change(change) for change in clone["changed"]],
     }
 
 

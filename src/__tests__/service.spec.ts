@@ -91,6 +91,9 @@ class Server {
     if (url.pathname.endsWith('/engine')) {
       return { version: '0', api_level: API_LEVEL, state: 'running' };
     }
+    if (url.pathname.endsWith('/ops/check')) {
+      return { clones: [], problem: 'No such optimizer.' };
+    }
     if (url.pathname.endsWith('/ops')) {
       return { operation_ids: [7], run_ids: [1] };
     }
@@ -326,6 +329,11 @@ describe('RunService', () => {
     });
     await expect(request).rejects.toThrow('Run 1 is completed.');
     expect(model.pending(1)).toBeNull();
+  });
+
+  it('rejects with what stands against a clone', async () => {
+    const check = service.checkClone('digits', { operation: 'clone' });
+    await expect(check).rejects.toThrow('No such optimizer.');
   });
 
   it('links to MLflow below the base URL, or where it is', () => {

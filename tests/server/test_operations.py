@@ -121,7 +121,8 @@ async def test_a_check_shows_the_clones_without_secrets(ask, fake):
                     {"knob": "user_knobs.api_key", "from": None, "to": "***"},
                 ],
             }
-        ]
+        ],
+        "problem": None,
     }
     assert fake.asked == [("digits", "check", [1], {"changes": [{"width": 9}], "warm_start": False})]
 
@@ -139,13 +140,22 @@ async def test_a_check_shows_the_clones_without_secrets(ask, fake):
         (RapidfireLabError, 503),
     ],
 )
-@pytest.mark.parametrize("route", [OPS, CHECK])
-async def test_refusals_of_the_engine_keep_their_words(refused, fake, route, error, status):
+async def test_refusals_of_the_engine_keep_their_words(refused, fake, error, status):
     fake.error = error("Run 3 is 50% done: ask for stop.")
     body = order("clone", [1], changes={"width": 9})
-    if route == CHECK:
-        del body["request_id"]
-    assert await refused(route, body) == (status, "Run 3 is 50% done: ask for stop.")
+    assert await refused(OPS, body) == (status, "Run 3 is 50% done: ask for stop.")
+
+
+@pytest.mark.parametrize("error", [ConfigError, OperationError])
+async def test_what_stands_against_a_clone_is_what_a_check_answers(ask, fake, error):
+    fake.error = error("There is no optimizer AdamWat.")
+    answer = await ask(CHECK, {"operation": "clone", "run_ids": [1], "changes": {"optimizer": "AdamWat"}})
+    assert answer == {"clones": [], "problem": "There is no optimizer AdamWat."}
+
+
+async def test_a_check_of_unknown_runs_is_an_error(refused, fake):
+    fake.error = NotFoundError("There is no run 7.")
+    assert await refused(CHECK, {"operation": "clone", "run_ids": [7]}) == (404, "There is no run 7.")
 
 
 @pytest.mark.parametrize(("route", "body"), [(OPS, order()), (CHECK, {"operation": "clone", "run_ids": [1]})])
