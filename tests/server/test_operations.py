@@ -70,7 +70,7 @@ async def test_an_operation_is_passed_on(jp_fetch, ask, fake):
             "stop",
             [2, 5],
             {
-                "changes": None,
+                "changes": [],
                 "warm_start": False,
                 "seen": {"2": "running", "5": "queued"},
                 "request_id": "r-1",

@@ -128,7 +128,18 @@ async def test_experiments(ask, filled):
         "mlflow_url": None,
     }
     assert (old["status"], old["runs"], old["ended"] > BEGIN) == ("ended", 1, True)
-    assert old["mlflow_url"] == "https://mlflow.example/base"  # without the password
+    assert old["mlflow_url"] is None
+
+
+async def test_experiments_that_mlflow_knows_have_a_link(ask, follow, journal, filled):
+    await follow()
+    with journal.transaction():
+        for experiment in journal.experiments():
+            for run in journal.runs(experiment.id):
+                journal.update_run(run.id, mlflow_run_id=f"m{run.id}")
+    live, old = (await follow())["experiments"]
+    assert live["mlflow_url"] == "rapidfire-lab/mlflow/"
+    assert old["mlflow_url"] == "https://mlflow.example/base/"  # without the password
 
 
 # What has changed
