@@ -1,6 +1,7 @@
 """What the journeys' notebooks import: data, and configs whose minibatches take their time."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pandas as pd
 from rapidfire_lab import DataHandle, GridSearch, List
 
 SPEC = os.environ["RAPIDFIRE_LAB_SPECS"] + "/paced.py"
+DIGITS_SPEC = os.environ.get("RAPIDFIRE_LAB_DIGITS", "") + "/digits_spec.py"
 
 
 def points():
@@ -33,3 +35,17 @@ def group(epochs=1000, pause=0.03):
             "named_metrics": ["top1_accuracy"],
         }
     )
+
+
+def digits():
+    """Images of handwritten digits."""
+    sys.path.insert(0, os.environ["RAPIDFIRE_LAB_DIGITS"])
+    from digits_data import write_digits
+
+    folder = Path(tempfile.mkdtemp())
+    write_digits(folder)
+    locators = {}
+    for partition in ("train", "validation"):
+        locators[partition] = folder / f"{partition}.csv"
+        locators[f"{partition}_objects"] = folder / "images"
+    return DataHandle(locators)

@@ -16,6 +16,22 @@ export function train(experiment: string, epochs = 1000): string {
   ].join('\n');
 }
 
+/** A notebook file with these cells. */
+export function notebook(sources: string[]): object {
+  return {
+    cells: sources.map(source => ({
+      cell_type: 'code',
+      source,
+      metadata: {},
+      outputs: [],
+      execution_count: null
+    })),
+    metadata: { kernelspec: { name: 'python3', display_name: 'Python 3' } },
+    nbformat: 4,
+    nbformat_minor: 4
+  };
+}
+
 /**
  * What JupyterLab itself, without us, writes to the console as errors.
  */

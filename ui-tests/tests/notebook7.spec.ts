@@ -1,6 +1,6 @@
 import { expect, test } from '@playwright/test';
 
-import { cancelAll, Runs, train, watchConsole } from '../lab';
+import { cancelAll, notebook, Runs, train, watchConsole } from '../lab';
 
 /** What Notebook writes to its console without us. */
 const NOTEBOOKS_OWN = /reading 'schema'|filebrowser:open-path/;
@@ -9,19 +9,7 @@ test('a notebook of Notebook 7 shows and controls its runs', async ({
   page
 }) => {
   const errors = watchConsole(page);
-  const cell = {
-    cell_type: 'code',
-    source: train('seven'),
-    metadata: {},
-    outputs: [],
-    execution_count: null
-  };
-  const content = {
-    cells: [cell],
-    metadata: { kernelspec: { name: 'python3', display_name: 'Python 3' } },
-    nbformat: 4,
-    nbformat_minor: 4
-  };
+  const content = notebook([train('seven')]);
   await page.request.put('/api/contents/seven.ipynb', {
     data: { type: 'notebook', format: 'json', content }
   });

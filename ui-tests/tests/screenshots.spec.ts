@@ -1,33 +1,30 @@
 import type { IJupyterLabPageFixture } from '@jupyterlab/galata';
 import { join } from 'path';
 
-import { cancelAll, expect, openSidebar, Runs, test } from '../lab';
+import { cancelAll, expect, notebook, openSidebar, Runs, test } from '../lab';
 
 /** Where the README's pictures go: `make screenshots` sets it; otherwise they are the test's own. */
 const FOLDER = process.env.SCREENSHOTS;
 
-const TRAIN = `import os, sys, tempfile
-from pathlib import Path
-sys.path.insert(0, os.environ["RAPIDFIRE_LAB_DIGITS"])
-from digits_data import write_digits
-from rapidfire_lab import DataHandle, Experiment, GridSearch, List
-
-data = Path(tempfile.mkdtemp())
-write_digits(data)
-locators = {"train": data / "train.csv", "train_objects": data / "images",
-            "validation": data / "validation.csv", "validation_objects": data / "images"}
-group = GridSearch({
-    "train": {"epochs": 40, "batch_size": 64,
-              "optimizer": {"name": "AdamW", "args": {"lr": List([0.001, 0.003, 0.01])}}},
+const CELLS = [
+  `import os, sys
+sys.path.insert(0, os.environ["RAPIDFIRE_LAB_JOURNEYS"])
+from journey import DIGITS_SPEC, digits
+from rapidfire_lab import Experiment, GridSearch, List`,
+  `configs = GridSearch({
+    "train": {
+        "epochs": 40,
+        "batch_size": 64,
+        "optimizer": {"name": "AdamW", "args": {"lr": List([0.001, 0.003, 0.01])}},
+    },
     "user_knobs": {"model": List(["mlp", "cnn"]), "width": 16, "dropout": 0.1},
     "named_metrics": ["top1_accuracy"],
 })
-spec = os.environ["RAPIDFIRE_LAB_DIGITS"] + "/digits_spec.py"`;
+experiment = Experiment(DIGITS_SPEC, "digits")
+experiment.run_fit(digits(), configs)`
+];
 
-const FIT = `experiment = Experiment(spec, "digits")
-experiment.run_fit(DataHandle(locators), group)`;
-
-test('every view, light and dark', async ({ page }, info) => {
+test('every view, light and dark', async ({ page, tmpPath }, info) => {
   test.slow();
   const picture = async (name: string) => {
     const theme = (await page.theme.getTheme()).includes('Dark')
@@ -37,17 +34,20 @@ test('every view, light and dark', async ({ page }, info) => {
     await page.screenshot({ path, animations: 'disabled' });
   };
   await page.setViewportSize({ width: 1440, height: 900 });
-  await page.notebook.createNew('digits.ipynb');
-  await page.notebook.setCell(0, 'code', TRAIN);
+  await page.contents.uploadContent(
+    JSON.stringify(notebook(CELLS)),
+    'text',
+    `${tmpPath}/digits.ipynb`
+  );
+  await page.notebook.openByPath(`${tmpPath}/digits.ipynb`);
   await page.notebook.runCell(0);
-  await page.notebook.setCell(1, 'code', FIT);
   await page.notebook.selectCells(1);
   await page.keyboard.press('Control+Enter');
   const output = new Runs(page.locator('.jp-Notebook .jp-OutputArea').last());
   await output.says(6, 'running');
   await expect(output.row(6)).toContainText(/epoch [3-9]|[3-9]\/40/);
 
-  await page.sidebar.close('left');
+  await toggleSidebar(page);
   await picture('notebook');
   const sidebar = await openSidebar(page);
   await picture('sidebar');
@@ -68,7 +68,7 @@ test('every view, light and dark', async ({ page }, info) => {
   await page.getByRole('tab', { name: 'Knobs' }).click();
   await picture('knobs');
   await page.getByRole('tab', { name: 'Control Ops Log' }).click();
-  await expect(page.getByRole('log')).toContainText('clone');
+  await expect(page.getByRole('log')).toContainText('warm_start=true');
   await page.getByRole('tab', { name: 'Charts' }).click();
 
   await page.theme.setDarkTheme();
@@ -82,7 +82,7 @@ test('every view, light and dark', async ({ page }, info) => {
   await expect(page.getByRole('dialog', { name: 'Clone run 3' })).toBeVisible();
   await picture('clone');
   await page.keyboard.press('Escape');
-  await page.sidebar.close('left');
+  await toggleSidebar(page);
   await picture('notebook');
   await cancelAll(page, 'digits');
 });
@@ -92,4 +92,10 @@ async function showsCharts(page: IJupyterLabPageFixture): Promise<void> {
     page.getByRole('img', { name: /val_loss/ }).first()
   ).toBeVisible();
   await expect(page.locator('.u-wrap canvas').first()).toBeVisible();
+}
+
+async function toggleSidebar(page: IJupyterLabPageFixture): Promise<void> {
+  await page.evaluate(() =>
+    window.jupyterapp.commands.execute('application:toggle-left-area')
+  );
 }
