@@ -1,6 +1,6 @@
 import { Signal } from '@lumino/signaling';
 
-import { IRunActions } from '../actions';
+import { IRunActions } from '../shell/actions';
 import {
   Connection,
   EngineState,

@@ -5,11 +5,11 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { IRunActions, RunActions } from '../actions';
-import { CommandIDs } from '../commandIDs';
+import { IRunActions, RunActions } from '../shell/actions';
+import { CommandIDs } from '../shell/commandIDs';
 // Needed at activation: these are the commands.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { addEngineCommands, addRunCommands } from '../commands';
+import { addEngineCommands, addRunCommands } from '../shell/commands';
 import { IRunService } from '../tokens';
 
 const LISTED = [

@@ -8,12 +8,12 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { JSONExt, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { IRunActions } from '../actions';
-import { experimentIn, experimentSchema } from '../commandArgs';
-import { CommandIDs } from '../commandIDs';
+import { IRunActions } from '../shell/actions';
+import { experimentIn, experimentSchema } from '../shell/commandArgs';
+import { CommandIDs } from '../shell/commandIDs';
 // Needed at activation: the layout restorer takes its tracker. The dashboard itself is loaded later.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { Dashboards } from '../dashboards';
+import { Dashboards } from '../shell/dashboards';
 import { logoIcon } from '../icons';
 import { IRunService } from '../tokens';
 

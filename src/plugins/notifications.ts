@@ -10,16 +10,16 @@ import {
   TranslationBundle
 } from '@jupyterlab/translation';
 
-import { IRunActions } from '../actions';
-import { CommandIDs } from '../commandIDs';
-import { askDesktopPermission, DesktopPermission } from '../desktop';
+import { IRunActions } from '../shell/actions';
+import { CommandIDs } from '../shell/commandIDs';
+import { askDesktopPermission, DesktopPermission } from '../shell/desktop';
 // Needed at activation: runs may end at any time.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { RunNotifier } from '../notifier';
+import { RunNotifier } from '../shell/notifier';
 // Loaded by the above anyway.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { attempt, PASSING, STAYING } from '../notify';
-import { LabSettings } from '../settings';
+import { attempt, PASSING, STAYING } from '../shell/notify';
+import { LabSettings } from '../shell/settings';
 import { IRunService } from '../tokens';
 
 /**

@@ -5,10 +5,10 @@ import {
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { IRunActions } from '../actions';
+import { IRunActions } from '../shell/actions';
 // Needed at activation: the panel takes the manager itself.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { RunningManager } from '../running';
+import { RunningManager } from '../shell/running';
 import { IRunService } from '../tokens';
 
 /**

@@ -1,0 +1,20 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { IRunActions } from '../shell/actions';
+import { IDashboardState } from './dashboardState';
+import { IRunService, IRunsModel } from '../tokens';
+
+/** What every tab of the dashboard is given. */
+export interface IPanelProps {
+  service: IRunService;
+  model: IRunsModel;
+  actions: IRunActions;
+  trans: TranslationBundle;
+  state: IDashboardState;
+
+  /** Change some of the state. */
+  setState(change: Partial<IDashboardState>): void;
+
+  /** Name of the model's experiment, which is there. */
+  experiment: string;
+}
