@@ -1,9 +1,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { parseJSON } from './knobValues';
 import { KnobValue } from '../tokens';
 import { problemText } from './knobProblem';
+import { parseJSON } from './knobValues';
 
 export interface IAddKnobProps {
   /** What the button says. */

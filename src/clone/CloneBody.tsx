@@ -2,9 +2,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget, UseSignal } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { CloneModel } from './cloneModel';
 import { explainError } from '../explain';
 import { CloneForm } from './CloneForm';
+import { CloneModel } from './cloneModel';
 
 /**
  * The body of the Clone-Modify dialog: the form, once the parent's config is there.

@@ -2,9 +2,9 @@ import { Dialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Message } from '@lumino/messaging';
 
-import { CloneModel } from './cloneModel';
 import { IOperationAnswer, IRun, IRunService } from '../tokens';
 import { CloneBody } from './CloneBody';
+import { CloneModel } from './cloneModel';
 import { focusKnob } from './focusKnob';
 
 /** Positions of the buttons. */

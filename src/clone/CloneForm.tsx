@@ -1,14 +1,14 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { explainError } from '../explain';
 import { favouriteField } from './cloneFields';
+import { ICloneFormProps } from './cloneFormProps';
 import { CloneModel } from './cloneModel';
 import { fieldInMessage, ICloneReading } from './cloneReading';
-import { explainError } from '../explain';
-import { ICloneForm } from './formState';
 import { CloneSummary } from './CloneSummary';
-import { ICloneFormProps } from './cloneFormProps';
 import { focusKnob } from './focusKnob';
+import { ICloneForm } from './formState';
 import { KnobForm } from './KnobForm';
 import { problemText } from './knobProblem';
 import { WarmStart } from './WarmStart';

@@ -1,12 +1,12 @@
 import * as React from 'react';
 
+import { ICloneFormProps } from './cloneFormProps';
 import { CloneModel } from './cloneModel';
 import { ICloneReading, NUM_RUNS } from './cloneReading';
-import { fieldName } from './knobFields';
-import { ICloneFormProps } from './cloneFormProps';
 import { CloneStatus } from './CloneStatus';
 import { ConfigDiff } from './ConfigDiff';
 import { EngineNotice } from './EngineNotice';
+import { fieldName } from './knobFields';
 
 export interface ICloneSummaryProps extends ICloneFormProps {
   model: CloneModel;

@@ -1,10 +1,10 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
+import { KnobValue } from '../tokens';
 import { IKnobChange, KnobReading } from './cloneChanges';
 import { fieldName, IKnobField } from './knobFields';
 import { fieldText } from './knobValues';
-import { KnobValue } from '../tokens';
 
 export interface IConfigDiffProps {
   diff: readonly IKnobChange[];

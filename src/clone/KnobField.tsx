@@ -2,6 +2,7 @@ import { closeIcon, undoIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { keepsName, siblingTexts } from './cloneFields';
+import { ICloneFormProps } from './cloneFormProps';
 import {
   inputOf,
   removeArgument,
@@ -9,14 +10,13 @@ import {
   setInput,
   setMode
 } from './formState';
-import { fieldName, IKnobField, isClassName } from './knobFields';
-import { fieldText } from './knobValues';
-import { torchNames, TorchPart } from './torchNames';
-import { ICloneFormProps } from './cloneFormProps';
 import { KnobChoices } from './KnobChoices';
+import { fieldName, IKnobField, isClassName } from './knobFields';
 import { KnobInput } from './KnobInput';
 import { KnobModeSelect } from './KnobModeSelect';
 import { KnobRange } from './KnobRange';
+import { fieldText } from './knobValues';
+import { torchNames, TorchPart } from './torchNames';
 
 export interface IKnobFieldProps extends ICloneFormProps {
   field: IKnobField;

@@ -1,11 +1,11 @@
 import * as React from 'react';
 
-import { droppedArguments, isFree, namesOf } from './cloneFields';
-import { addKnob } from './formState';
-import { TorchPart } from './torchNames';
 import { AddKnob } from './AddKnob';
+import { droppedArguments, isFree, namesOf } from './cloneFields';
 import { ICloneFormProps } from './cloneFormProps';
+import { addKnob } from './formState';
 import { KnobField } from './KnobField';
+import { TorchPart } from './torchNames';
 
 /**
  * The optimizer or the scheduler: its name and its arguments.

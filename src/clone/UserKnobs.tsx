@@ -1,11 +1,11 @@
 import * as React from 'react';
 
-import { isFree } from './cloneFields';
-import { addKnob } from './formState';
-import { IKnobField } from './knobFields';
 import { AddKnob } from './AddKnob';
+import { isFree } from './cloneFields';
 import { ICloneFormProps } from './cloneFormProps';
+import { addKnob } from './formState';
 import { KnobField } from './KnobField';
+import { IKnobField } from './knobFields';
 
 const PLACE = ['user_knobs'];
 

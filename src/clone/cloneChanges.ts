@@ -4,11 +4,11 @@ import {
   ReadonlyPartialJSONObject
 } from '@lumino/coreutils';
 
+import { IRunConfig, KnobValue } from '../tokens';
 import { keepsName, nameField, partOf } from './cloneFields';
 import { ICloneForm } from './formState';
 import { IKnobField } from './knobFields';
 import { TorchPart } from './torchNames';
-import { IRunConfig, KnobValue } from '../tokens';
 
 /** What was entered for a knob: a value, or several that make several clones. */
 export type KnobReading =

@@ -1,3 +1,4 @@
+import { IRun, IRunConfig, KnobValue } from '../tokens';
 import { ICloneForm, inputOf } from './formState';
 import {
   IKnobField,
@@ -14,7 +15,6 @@ import {
   takesArgument,
   TorchPart
 } from './torchNames';
-import { IRun, IRunConfig, KnobValue } from '../tokens';
 
 /** All fields of a form, in the order of the sections. */
 export function fieldsOf(form: ICloneForm): IKnobField[] {

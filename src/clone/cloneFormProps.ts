@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import { IRun } from '../tokens';
 import { ICloneForm } from './formState';
 import { IKnobField } from './knobFields';
-import { IRun } from '../tokens';
 
 /** What the parts of the Clone-Modify form share. */
 export interface ICloneFormProps {

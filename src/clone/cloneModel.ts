@@ -1,9 +1,9 @@
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { ICloneForm, openForm } from './formState';
-import { cloneRequest, ICloneReading, readForm } from './cloneReading';
 import { IOperationAnswer, IRun, IRunDetail, IRunService } from '../tokens';
+import { cloneRequest, ICloneReading, readForm } from './cloneReading';
+import { ICloneForm, openForm } from './formState';
 
 /** Milliseconds without typing after which the engine is asked. */
 export const CHECK_DELAY = 400;

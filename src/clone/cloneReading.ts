@@ -1,5 +1,6 @@
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
+import { IOperationRequest } from '../tokens';
 import { changesOf, IKnobChange, KnobReading } from './cloneChanges';
 import { fieldsOf } from './cloneFields';
 import { ICloneForm, IKnobInput, inputOf } from './formState';
@@ -12,7 +13,6 @@ import {
   parseList
 } from './knobValues';
 import { TorchPart } from './torchNames';
-import { IOperationRequest } from '../tokens';
 
 /** A form, read: what the engine is asked for, and what keeps it from being asked. */
 export interface ICloneReading {

@@ -1,8 +1,8 @@
 import { JSONExt } from '@lumino/coreutils';
 
+import { IRunConfig, KnobValue } from '../tokens';
 import { IKnobField } from './knobFields';
 import { fieldText, parseKnob } from './knobValues';
-import { IRunConfig, KnobValue } from '../tokens';
 
 /** Whether a knob gets one value, one per clone out of a list, or draws from an interval. */
 export type KnobMode = 'one' | 'list' | 'range';

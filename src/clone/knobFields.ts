@@ -1,6 +1,6 @@
+import { IRunConfig, KnobValue } from '../tokens';
 import { isDict, isMasked, IKnobRules } from './knobValues';
 import { isWholeArgument } from './torchNames';
-import { IRunConfig, KnobValue } from '../tokens';
 
 /** One knob of the form. */
 export interface IKnobField extends IKnobRules {

@@ -2,13 +2,13 @@ import * as React from 'react';
 
 import { defaultMetrics } from '../charts/metrics';
 import { soloed, toggled } from '../charts/visibility';
-import { useMetrics } from './useMetrics';
-import { useTheme } from './useTheme';
-import { ChartsToolbar } from './ChartsToolbar';
 import { PanelNote } from '../widgets/PanelNote';
+import { ChartsToolbar } from './ChartsToolbar';
 import { MetricChart } from './MetricChart';
 import { IPanelProps } from './panel';
 import { RunLegend } from './RunLegend';
+import { useMetrics } from './useMetrics';
+import { useTheme } from './useTheme';
 
 /**
  * A chart per metric with the curves of all runs, and the legend that they share.

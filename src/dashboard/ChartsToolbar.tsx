@@ -3,8 +3,8 @@ import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { AxisKind } from '../charts/types';
-import { IDashboardState } from './dashboardState';
 import { IMetric } from '../tokens';
+import { IDashboardState } from './dashboardState';
 import { MetricPicker } from './MetricPicker';
 
 export interface IChartsToolbarProps {

@@ -4,8 +4,8 @@ import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
 import { IRunActions } from '../shell/actions';
-import { IDashboardState, restoreState } from './dashboardState';
 import { IRunService } from '../tokens';
+import { IDashboardState, restoreState } from './dashboardState';
 import { DashboardView } from './DashboardView';
 
 export interface IDashboardOptions {

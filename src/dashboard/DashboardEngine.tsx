@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
 import { explainError } from '../explain';
+import { IRunActions } from '../shell/actions';
 import { EngineState, IRunService } from '../tokens';
 
 export interface IDashboardEngineProps {

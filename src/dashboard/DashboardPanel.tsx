@@ -1,14 +1,14 @@
 import * as React from 'react';
 
 import { explainError } from '../explain';
-import { ChartsTab } from './ChartsTab';
+import { RunTable } from '../table/RunTable';
 import { PanelNote } from '../widgets/PanelNote';
+import { ChartsTab } from './ChartsTab';
 import { EventLog } from './EventLog';
 import { FilesTab } from './FilesTab';
 import { KnobsTab } from './KnobsTab';
 import { OperationLog } from './OperationLog';
 import { IPanelProps } from './panel';
-import { RunTable } from '../table/RunTable';
 
 /**
  * What the chosen tab shows, or why there is nothing to show.

@@ -1,12 +1,12 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
-import { IDashboardState, TABS } from './dashboardState';
 import { useChanges, useModel } from '../hooks/useModel';
+import { IRunActions } from '../shell/actions';
 import { IRunService } from '../tokens';
 import { DashboardHeader } from './DashboardHeader';
 import { DashboardPanel } from './DashboardPanel';
+import { IDashboardState, TABS } from './dashboardState';
 import { tabLabel } from './tabLabel';
 import { Tabs } from './Tabs';
 

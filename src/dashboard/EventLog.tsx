@@ -1,11 +1,11 @@
 import * as React from 'react';
 
-import { formatMoment } from './times';
 import { IEvent, IPageQuery } from '../tokens';
 import { LevelLabel } from './LevelLabel';
 import { LogView } from './LogView';
 import { IPanelProps } from './panel';
 import { RunTag } from './RunTag';
+import { formatMoment } from './times';
 
 /**
  * The Experiment Log: what happened.

@@ -3,11 +3,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { explainError } from '../explain';
-import { useArtifacts } from './useArtifacts';
-import { formatMoment, formatSize } from './times';
 import { IArtifact } from '../tokens';
 import { PanelNote } from '../widgets/PanelNote';
 import { IPanelProps } from './panel';
+import { formatMoment, formatSize } from './times';
+import { useArtifacts } from './useArtifacts';
 
 /**
  * The files of an experiment, newest first, to be downloaded.

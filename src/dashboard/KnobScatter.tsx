@@ -1,9 +1,9 @@
 import * as React from 'react';
 
 import { goodnessColour, knobAxis, metricAxis } from '../charts/knobRows';
-import { useWidth } from './useWidth';
 import { KnobFocus } from './KnobFocus';
 import { IKnobViewProps, knobViewText } from './knobView';
+import { useWidth } from './useWidth';
 
 const HEIGHT = 360;
 const TOP = 28;

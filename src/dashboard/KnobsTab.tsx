@@ -4,9 +4,9 @@ import * as React from 'react';
 import { comparable, knobRows } from '../charts/knobRows';
 import { knobLabels } from '../knobs';
 import { PanelNote } from '../widgets/PanelNote';
-import { IKnobViewProps } from './knobView';
 import { KnobScatter } from './KnobScatter';
 import { KnobTable } from './KnobTable';
+import { IKnobViewProps } from './knobView';
 import { IPanelProps } from './panel';
 import { ParallelCoordinates } from './ParallelCoordinates';
 

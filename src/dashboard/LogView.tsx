@@ -4,11 +4,11 @@ import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { explainError } from '../explain';
-import { useLog } from './useLog';
-import { useTail } from './useTail';
-import { ILogLine } from './logPages';
 import { IPage, IPageQuery, IRunsModel } from '../tokens';
 import { PanelNote } from '../widgets/PanelNote';
+import { ILogLine } from './logPages';
+import { useLog } from './useLog';
+import { useTail } from './useTail';
 
 export interface ILogViewProps<T extends ILogLine> {
   trans: TranslationBundle;

@@ -5,13 +5,13 @@ import { axisLabel, serverX } from '../charts/axis';
 import { maxPoints, prepare } from '../charts/prepare';
 import { IPlotStyle } from '../charts/types';
 import { explainError } from '../explain';
-import { useSeries } from './useSeries';
-import { useVisible } from './useVisible';
-import { useWidth } from './useWidth';
 import { IMetric, IRunService, IRunsModel } from '../tokens';
 import { chartText } from './chartText';
 import { PlotCanvas } from './PlotCanvas';
 import { SeriesTable } from './SeriesTable';
+import { useSeries } from './useSeries';
+import { useVisible } from './useVisible';
+import { useWidth } from './useWidth';
 
 export interface IMetricChartProps extends IPlotStyle {
   service: IRunService;

@@ -1,12 +1,12 @@
 import * as React from 'react';
 
 import { formatValue } from '../format';
-import { formatMoment } from './times';
 import { IOperation, IPageQuery } from '../tokens';
 import { LogView } from './LogView';
 import { operationText } from './operationText';
 import { IPanelProps } from './panel';
 import { RunTag } from './RunTag';
+import { formatMoment } from './times';
 
 /**
  * The Control Ops Log: what was asked of runs, by whom, and what came of it.

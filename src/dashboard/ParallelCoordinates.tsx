@@ -7,10 +7,10 @@ import {
   knobAxis,
   metricAxis
 } from '../charts/knobRows';
-import { useWidth } from './useWidth';
 import { KnobAxis } from './KnobAxis';
 import { KnobFocus } from './KnobFocus';
 import { IKnobViewProps, knobViewText } from './knobView';
+import { useWidth } from './useWidth';
 
 const HEIGHT = 360;
 const TOP = 44;

@@ -2,8 +2,8 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { AxisKind, IPlotData, IReading } from '../charts/types';
-import { usePlot } from './usePlot';
 import { Readout } from './Readout';
+import { usePlot } from './usePlot';
 
 export interface IPlotCanvasProps {
   trans: TranslationBundle;

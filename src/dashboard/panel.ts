@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { IRunActions } from '../shell/actions';
-import { IDashboardState } from './dashboardState';
 import { IRunService, IRunsModel } from '../tokens';
+import { IDashboardState } from './dashboardState';
 
 /** What every tab of the dashboard is given. */
 export interface IPanelProps {

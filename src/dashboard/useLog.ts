@@ -1,8 +1,8 @@
 import { RefObject, useCallback, useMemo, useState } from 'react';
 
 import { progressKey } from '../charts/metrics';
-import { ILogLine, LogPages } from './logPages';
 import { IPage, IPageQuery, IRunsModel } from '../tokens';
+import { ILogLine, LogPages } from './logPages';
 import { useRefresher } from './useRefresher';
 import { useVisible } from './useVisible';
 

@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
 import { isActive } from '../runs';
+import { IRunActions } from '../shell/actions';
 import { EngineState, IRunService, IRunsModel } from '../tokens';
 
 export interface INotebookHeaderProps {

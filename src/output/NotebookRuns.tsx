@@ -2,15 +2,15 @@ import { IRenderMime } from '@jupyterlab/rendermime';
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
 import { API_LEVEL } from '../api';
 import { explainError } from '../explain';
-import { IRunsReference } from './runsReference';
-import { ServerHome } from './serverHome';
+import { IRunActions } from '../shell/actions';
+import { IRunTableState, RunTable } from '../table/RunTable';
 import { IRunService, IRunsModel } from '../tokens';
 import { ConnectionLine } from '../widgets/ConnectionLine';
 import { NotebookHeader } from './NotebookHeader';
-import { IRunTableState, RunTable } from '../table/RunTable';
+import { IRunsReference } from './runsReference';
+import { ServerHome } from './serverHome';
 import { StaticRuns } from './StaticRuns';
 import { useHomeKey } from './useHomeKey';
 

@@ -6,11 +6,11 @@ import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import { IRunActions } from '../shell/actions';
-import { ErrorBoundary } from '../widgets/ErrorBoundary';
 import type { IRunTableState } from '../table/RunTable';
+import { IRunService, IRunsModel } from '../tokens';
+import { ErrorBoundary } from '../widgets/ErrorBoundary';
 import { IRunsReference, readReference, RUNS_MIME_TYPE } from './runsReference';
 import { ServerHome } from './serverHome';
-import { IRunService, IRunsModel } from '../tokens';
 
 // Loaded with the first output: the page starts without it.
 const NotebookRuns = React.lazy(async () => ({

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
-import { ServerHome } from './serverHome';
 import { IRunService } from '../tokens';
+import { ServerHome } from './serverHome';
 
 /**
  * The key of the server's engine home; null until the server has told it.

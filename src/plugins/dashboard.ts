@@ -8,13 +8,13 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { JSONExt, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
+import { logoIcon } from '../icons';
 import { IRunActions } from '../shell/actions';
 import { experimentIn, experimentSchema } from '../shell/commandArgs';
 import { CommandIDs } from '../shell/commandIDs';
 // Needed at activation: the layout restorer takes its tracker. The dashboard itself is loaded later.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
 import { Dashboards } from '../shell/dashboards';
-import { logoIcon } from '../icons';
 import { IRunService } from '../tokens';
 
 /** A shell for single documents has no second place in its main area. */

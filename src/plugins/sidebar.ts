@@ -7,12 +7,12 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { logoIcon } from '../icons';
 import { IRunActions } from '../shell/actions';
 import { CommandIDs } from '../shell/commandIDs';
+import { KeptState } from '../shell/state';
 import type { ISidebarState } from '../sidebar/Sidebar';
 import { SidebarPanel } from '../sidebar/SidebarPanel';
-import { logoIcon } from '../icons';
-import { KeptState } from '../shell/state';
 import { IRunService } from '../tokens';
 
 const SIDEBAR_ID = 'rapidfire-lab:sidebar';

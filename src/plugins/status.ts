@@ -8,10 +8,10 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
 import { CommandIDs } from '../shell/commandIDs';
+import { LabSettings } from '../shell/settings';
 // Needed at activation: the status bar takes the item itself.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
 import { StatusItem } from '../shell/StatusItem';
-import { LabSettings } from '../shell/settings';
 import { IRunService } from '../tokens';
 
 /**

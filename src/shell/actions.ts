@@ -3,9 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { Token } from '@lumino/coreutils';
 
-import { attempt, PASSING } from './notify';
 import { isLegal } from '../runs';
-import { readRuns } from './snapshot';
 import {
   IOperationRequest,
   IRun,
@@ -13,6 +11,8 @@ import {
   OperationName,
   RunStatus
 } from '../tokens';
+import { attempt, PASSING } from './notify';
+import { readRuns } from './snapshot';
 
 /**
  * What buttons, menus and commands do with runs. Errors are shown to the user, never thrown.

@@ -10,13 +10,13 @@ import { CommandRegistry } from '@lumino/commands';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { DisposableSet, IDisposable } from '@lumino/disposable';
 
+import { IEngineStatus, IRun, IRunService } from '../tokens';
 import { RunActions } from './actions';
 import { experimentIn, experimentSchema, runsSchema } from './commandArgs';
 import { CommandIDs } from './commandIDs';
 import { attempt, PASSING } from './notify';
 import { PickedOperation, pickRuns } from './pick';
 import { readRuns } from './snapshot';
-import { IEngineStatus, IRun, IRunService } from '../tokens';
 
 /** What the commands work with. */
 export interface ICommandContext {

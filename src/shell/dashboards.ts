@@ -4,10 +4,10 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { ReadonlyPartialJSONObject, UUID } from '@lumino/coreutils';
 import { SplitPanel, Widget } from '@lumino/widgets';
 
-import { IRunActions } from './actions';
 import type { DashboardWidget } from '../dashboard/Dashboard';
 import { logoIcon } from '../icons';
 import { IRunService } from '../tokens';
+import { IRunActions } from './actions';
 
 /** No name of an experiment has a colon. */
 const NEWEST = ':newest';

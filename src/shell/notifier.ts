@@ -2,11 +2,11 @@ import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IDisposable } from '@lumino/disposable';
 
+import { IRun, IRunsModel, IRunService } from '../tokens';
 import { IRunActions } from './actions';
 import { notifyDesktop } from './desktop';
 import { PASSING, STAYING } from './notify';
 import { LabSettings } from './settings';
-import { IRun, IRunsModel, IRunService } from '../tokens';
 
 /** Runs that end within this time of each other share a notice. */
 const BATCH_MS = 1500;

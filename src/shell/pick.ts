@@ -2,10 +2,10 @@ import { InputDialog, Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { formatValue, shortKnob } from '../format';
-import { PASSING } from './notify';
 import { isLegal, shownStatus, statusText } from '../runs';
-import { ISnapshot } from './snapshot';
 import { EngineState, IRun } from '../tokens';
+import { PASSING } from './notify';
+import { ISnapshot } from './snapshot';
 
 /** Operations that commands ask the runs for. */
 export type PickedOperation = 'stop' | 'resume' | 'delete' | 'clone';

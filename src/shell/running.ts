@@ -4,13 +4,13 @@ import { LabIcon, stopIcon } from '@jupyterlab/ui-components';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { IRunActions } from './actions';
 import { formatPercent } from '../format';
 import { logoIcon } from '../icons';
-import { attempt } from './notify';
-import { describeRun } from './pick';
 import { isActive } from '../runs';
 import { EngineState, IRun, IRunsModel, IRunService } from '../tokens';
+import { IRunActions } from './actions';
+import { attempt } from './notify';
+import { describeRun } from './pick';
 
 /**
  * The engine and the runs that it trains, for the panel of all that is running.

@@ -4,15 +4,15 @@ import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
 import { IRunActions } from '../shell/actions';
+import { IRunTableState, RunTable } from '../table/RunTable';
 import { IRunService } from '../tokens';
 import { ActionButton } from '../widgets/ActionButton';
 import { EngineLine } from '../widgets/EngineLine';
 import { ErrorBoundary } from '../widgets/ErrorBoundary';
 import { ExperimentPicker } from '../widgets/ExperimentPicker';
-import { Notices } from './Notices';
-import { IRunTableState, RunTable } from '../table/RunTable';
 import { useChanges } from '../widgets/useChanges';
 import { useRuns } from '../widgets/useRuns';
+import { Notices } from './Notices';
 
 /** What a user made of the sidebar: plain JSON, so that it can be kept. */
 export interface ISidebarState {

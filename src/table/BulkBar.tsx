@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
 import { isLegal } from '../runs';
+import { IRunActions } from '../shell/actions';
 import { IRun, IRunsModel } from '../tokens';
 import { handOver } from './handOver';
 import { ACTION_ICONS } from './rowActions';

@@ -2,9 +2,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { settingsIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { ColumnGroup, IColumn, shownColumns } from './columns';
 import { MenuButton } from '../widgets/MenuButton';
 import { MenuItem } from '../widgets/MenuItem';
+import { ColumnGroup, IColumn, shownColumns } from './columns';
 import { ICompleteState, IRunTableState } from './tableState';
 
 export interface IColumnMenuProps {

@@ -1,8 +1,8 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
 import { isActive } from '../runs';
+import { IRunActions } from '../shell/actions';
 import { IRun, OperationName } from '../tokens';
 import { ActionButton } from '../widgets/ActionButton';
 import {

@@ -11,8 +11,8 @@ import { pickRuns } from './pickRuns';
 import { RunGrid } from './RunGrid';
 import type { IRunTableProps } from './RunTable';
 import { countStatuses, summarise } from './summary';
-import { TableToolbar } from './TableToolbar';
 import { ICompleteState, IRunTableState } from './tableState';
+import { TableToolbar } from './TableToolbar';
 import { useSelection } from './useSelection';
 import { useStable } from './useStable';
 

@@ -4,9 +4,9 @@ import * as React from 'react';
 import { IRunActions } from '../shell/actions';
 import { IRunService, IRunsModel } from '../tokens';
 import { ConnectionLine } from '../widgets/ConnectionLine';
+import { useChanges } from '../widgets/useChanges';
 import { RunPanel } from './RunPanel';
 import { completeState, IRunTableState } from './tableState';
-import { useChanges } from '../widgets/useChanges';
 
 export type { IRunTableState } from './tableState';
 

@@ -4,12 +4,12 @@ import * as React from 'react';
 import { formatDuration, formatValue } from '../format';
 import { EngineState, IRun, IRunsModel, OperationName } from '../tokens';
 import { keyMetric, knobKey, SortKey, statusKey } from './arrange';
-import { ICompleteState } from './tableState';
 import { KnobChips } from './KnobChips';
 import { MetricCell } from './MetricCell';
 import { MetricValue } from './MetricValue';
 import { ProgressCell } from './ProgressCell';
 import { StatusCell } from './StatusCell';
+import { ICompleteState } from './tableState';
 
 /** Part of the columns menu. */
 export type ColumnGroup = 'run' | 'metric' | 'knob';

@@ -7,8 +7,8 @@ import {
   stopIcon
 } from '@jupyterlab/ui-components';
 
-import { IRunActions } from '../shell/actions';
 import { isLegal } from '../runs';
+import { IRunActions } from '../shell/actions';
 import { IRun, OperationName } from '../tokens';
 import { pendingText } from './StatusCell';
 

@@ -8,9 +8,9 @@ import {
 } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 
-import { CHECK_DELAY } from '../cloneModel';
-import { showCloneDialog } from '../CloneDialog';
 import { IOperationAnswer, IRun } from '../../tokens';
+import { showCloneDialog } from '../CloneDialog';
+import { CHECK_DELAY } from '../cloneModel';
 import { FakeService, makeRun, trans } from './clone';
 
 // JupyterLab shows its <dialog> by a style sheet that jsdom does not have.

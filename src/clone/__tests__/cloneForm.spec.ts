@@ -1,9 +1,11 @@
+import { IRunConfig } from '../../tokens';
 import {
   droppedArguments,
   fieldsOf,
   isFree,
   siblingTexts
 } from '../cloneFields';
+import { cloneRequest, fieldInMessage, readForm } from '../cloneReading';
 import {
   addKnob,
   ICloneForm,
@@ -14,9 +16,7 @@ import {
   setInput,
   setMode
 } from '../formState';
-import { cloneRequest, fieldInMessage, readForm } from '../cloneReading';
 import { IKnobField } from '../knobFields';
-import { IRunConfig } from '../../tokens';
 import { CONFIG, makeRun } from './clone';
 
 function field(form: ICloneForm, id: string): IKnobField {

@@ -3,8 +3,8 @@ import * as React from 'react';
 
 import { loadPlots } from '../../charts/load';
 import { IPlot, IPlotListener, IPlotOptions } from '../../charts/types';
-import { IDashboardState } from '../dashboardState';
 import { ChartsTab } from '../ChartsTab';
+import { IDashboardState } from '../dashboardState';
 import { fakeModel, fakeRun, fakeService, panelProps } from './dashboardFakes';
 
 jest.mock('../../charts/load', () => ({ loadPlots: jest.fn() }));

@@ -3,9 +3,9 @@ import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { act } from 'react';
 
-import { IDashboardState } from '../dashboardState';
 import { IRunService } from '../../tokens';
 import { DashboardWidget } from '../Dashboard';
+import { IDashboardState } from '../dashboardState';
 import {
   fakeActions,
   fakeExperiment,

@@ -2,7 +2,6 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
 import { IRunActions } from '../../shell/actions';
-import { DEFAULT_STATE, IDashboardState } from '../dashboardState';
 import {
   IExperiment,
   IPage,
@@ -11,6 +10,7 @@ import {
   IRunsModel,
   ISeriesQuery
 } from '../../tokens';
+import { DEFAULT_STATE, IDashboardState } from '../dashboardState';
 import { IPanelProps } from '../panel';
 
 export const trans = nullTranslator.load('rapidfire_lab');

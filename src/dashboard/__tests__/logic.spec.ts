@@ -1,9 +1,9 @@
-import { DEFAULT_STATE, restoreState } from '../dashboardState';
 import { knobLabels, knobsText } from '../../knobs';
+import { IPageQuery, IRun } from '../../tokens';
+import { DEFAULT_STATE, restoreState } from '../dashboardState';
 import { ILogLine, LogPages } from '../logPages';
 import { Refresher } from '../refresher';
 import { formatMoment, formatSize } from '../times';
-import { IPageQuery, IRun } from '../../tokens';
 
 describe('Refresher', () => {
   beforeEach(() => jest.useFakeTimers());

@@ -9,11 +9,16 @@ import { Widget } from '@lumino/widgets';
 import { act, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 
+import {
+  fakeActions,
+  FakeRuns,
+  fakeRun,
+  FakeService
+} from '../../__tests__/fakeService';
 import { outputPlugin } from '../../plugins/output';
+import { Connection } from '../../tokens';
 import { RunsOutput } from '../runsOutput';
 import { RUNS_MIME_TYPE } from '../runsReference';
-import { Connection } from '../../tokens';
-import { fakeActions, FakeRuns, fakeRun, FakeService } from '../../__tests__/fakeService';
 
 const WIDGET = 'application/vnd.jupyter.widget-view+json';
 const THREE = [1, 2, 3].map(run_id => fakeRun({ run_id }));

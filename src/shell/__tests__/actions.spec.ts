@@ -2,10 +2,10 @@ import { Dialog, Notification } from '@jupyterlab/apputils';
 import { ServerConnection } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { RunActions } from '../actions';
+import { FakeService, fakeRun } from '../../__tests__/shellFakes';
 import { showCloneDialog } from '../../clone/CloneDialog';
 import { confirmDelete } from '../../clone/confirmDelete';
-import { FakeService, fakeRun } from '../../__tests__/shellFakes';
+import { RunActions } from '../actions';
 import { press } from './press';
 
 jest.mock('../../clone/CloneDialog', () => ({ showCloneDialog: jest.fn() }));

@@ -3,14 +3,18 @@ import { Dialog, ICommandPalette, Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 
-import { IRunActions } from '../actions';
+import {
+  FakeService,
+  fakeExperiment,
+  fakeRun
+} from '../../__tests__/shellFakes';
 import { ApiLevelError } from '../../api';
-import { CommandIDs } from '../commandIDs';
-import { confirmDelete } from '../../clone/confirmDelete';
 import { showCloneDialog } from '../../clone/CloneDialog';
+import { confirmDelete } from '../../clone/confirmDelete';
 import { commandsPlugin } from '../../plugins/commands';
 import { ServerExtensionMissingError } from '../../request';
-import { FakeService, fakeExperiment, fakeRun } from '../../__tests__/shellFakes';
+import { IRunActions } from '../actions';
+import { CommandIDs } from '../commandIDs';
 import { press } from './press';
 
 jest.mock('../../clone/CloneDialog', () => ({ showCloneDialog: jest.fn() }));

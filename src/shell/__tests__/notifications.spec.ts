@@ -3,12 +3,12 @@ import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 
+import { FakeService, fakeRun } from '../../__tests__/shellFakes';
+import { notificationsPlugin } from '../../plugins/notifications';
 import { IRunActions } from '../actions';
 import { CommandIDs } from '../commandIDs';
 import { RunNotifier } from '../notifier';
-import { notificationsPlugin } from '../../plugins/notifications';
 import { LabSettings } from '../settings';
-import { FakeService, fakeRun } from '../../__tests__/shellFakes';
 
 const trans = nullTranslator.load('rapidfire_lab');
 

@@ -2,10 +2,10 @@ import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { IRunningSessions, RunningSessionManagers } from '@jupyterlab/running';
 
-import { IRunActions } from '../actions';
-import { runningPlugin } from '../../plugins/running';
-import { RunningManager } from '../running';
 import { FakeService, fakeRun } from '../../__tests__/shellFakes';
+import { runningPlugin } from '../../plugins/running';
+import { IRunActions } from '../actions';
+import { RunningManager } from '../running';
 
 describe('the running plugin', () => {
   let service: FakeService;

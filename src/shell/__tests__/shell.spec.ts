@@ -11,14 +11,14 @@ import { MessageLoop } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import { Panel, SplitPanel, Widget } from '@lumino/widgets';
 
-import { IRunActions } from '../actions';
-import { CommandIDs } from '../commandIDs';
-import { DashboardTab } from '../dashboards';
+import { FakeService, fakeExperiment } from '../../__tests__/shellFakes';
 import plugins from '../../index';
 import { dashboardPlugin } from '../../plugins/dashboard';
 import { launcherPlugin } from '../../plugins/launcher';
 import { sidebarPlugin } from '../../plugins/sidebar';
-import { FakeService, fakeExperiment } from '../../__tests__/shellFakes';
+import { IRunActions } from '../actions';
+import { CommandIDs } from '../commandIDs';
+import { DashboardTab } from '../dashboards';
 
 jest.mock('../../sidebar/Sidebar', () => fakeViews());
 jest.mock('../../dashboard/Dashboard', () => fakeViews());

@@ -4,10 +4,10 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { fireEvent, screen, waitFor } from '@testing-library/dom';
 import { Widget } from '@lumino/widgets';
 
+import { FakeService, fakeRun } from '../../__tests__/shellFakes';
+import { statusPlugin } from '../../plugins/status';
 import { CommandIDs } from '../commandIDs';
 import { StatusItem } from '../StatusItem';
-import { statusPlugin } from '../../plugins/status';
-import { FakeService, fakeRun } from '../../__tests__/shellFakes';
 
 const trans = nullTranslator.load('rapidfire_lab');
 

@@ -3,7 +3,6 @@ import { Widget } from '@lumino/widgets';
 import { act, fireEvent, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 
-import { SidebarWidget } from '../Sidebar';
 import {
   fakeActions,
   fakeExperiment,
@@ -11,6 +10,7 @@ import {
   FakeRuns,
   FakeService
 } from '../../__tests__/fakeService';
+import { SidebarWidget } from '../Sidebar';
 
 const trans = nullTranslator.load('rapidfire_lab');
 const EXPERIMENTS = [

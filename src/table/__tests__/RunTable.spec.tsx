@@ -11,9 +11,14 @@ import {
 import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 
-import { IRunTableProps, RunTable } from '../RunTable';
+import {
+  fakeActions,
+  fakeDetail,
+  fakeRun,
+  FakeService
+} from '../../__tests__/fakeService';
 import { IRun } from '../../tokens';
-import { fakeActions, fakeDetail, fakeRun, FakeService } from '../../__tests__/fakeService';
+import { IRunTableProps, RunTable } from '../RunTable';
 
 // Asking for the styles of every node makes queries by role ten times slower.
 configure({ defaultHidden: true });

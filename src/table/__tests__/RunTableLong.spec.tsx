@@ -8,9 +8,9 @@ import {
 } from '@testing-library/react';
 import * as React from 'react';
 
-import * as statusCell from '../StatusCell';
-import { RunTable } from '../RunTable';
 import { fakeActions, fakeRun, FakeService } from '../../__tests__/fakeService';
+import { RunTable } from '../RunTable';
+import * as statusCell from '../StatusCell';
 
 // Asking for the styles of every node makes queries by role ten times slower.
 configure({ defaultHidden: true });

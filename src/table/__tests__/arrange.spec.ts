@@ -1,9 +1,9 @@
-import { arrange, keyMetric } from '../arrange';
+import { fakeRun } from '../../__tests__/fakeService';
 import { knobLabels } from '../../components/knobLabels';
+import { IRun } from '../../tokens';
+import { arrange, keyMetric } from '../arrange';
 import { pickRuns } from '../pickRuns';
 import { completeState } from '../tableState';
-import { IRun } from '../../tokens';
-import { fakeRun } from '../../__tests__/fakeService';
 
 const runs = (...options: Partial<IRun>[]) =>
   options.map((option, index) => fakeRun({ run_id: index + 1, ...option }));
