@@ -5,7 +5,7 @@ import { KnobValue } from '../tokens';
 import { problemText } from './knobProblem';
 import { parseJSON } from './knobValues';
 
-export interface IAddKnobProps {
+interface IAddKnobProps {
   /** What the button says. */
   label: string;
 

@@ -13,7 +13,7 @@ import { KnobForm } from './KnobForm';
 import { problemText } from './knobProblem';
 import { WarmStart } from './WarmStart';
 
-export interface ICloneFormViewProps {
+interface ICloneFormViewProps {
   model: CloneModel;
   form: ICloneForm;
   reading: ICloneReading;

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { CloneCheck } from './cloneModel';
 
-export interface ICloneStatusProps {
+interface ICloneStatusProps {
   check: CloneCheck;
   trans: TranslationBundle;
 }

@@ -8,7 +8,7 @@ import { ConfigDiff } from './ConfigDiff';
 import { EngineNotice } from './EngineNotice';
 import { fieldName } from './knobFields';
 
-export interface ICloneSummaryProps extends ICloneFormProps {
+interface ICloneSummaryProps extends ICloneFormProps {
   model: CloneModel;
   reading: ICloneReading;
 

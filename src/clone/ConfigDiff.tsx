@@ -6,7 +6,7 @@ import { IKnobChange, KnobReading } from './cloneChanges';
 import { fieldName, IKnobField } from './knobFields';
 import { fieldText } from './knobValues';
 
-export interface IConfigDiffProps {
+interface IConfigDiffProps {
   diff: readonly IKnobChange[];
   trans: TranslationBundle;
 }

@@ -4,7 +4,7 @@ import * as React from 'react';
 import { explainError } from '../explain';
 import { IRunService } from '../tokens';
 
-export interface IEngineNoticeProps {
+interface IEngineNoticeProps {
   service: IRunService;
   trans: TranslationBundle;
 }

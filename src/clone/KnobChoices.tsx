@@ -2,7 +2,7 @@ import * as React from 'react';
 
 import { IKnobField } from './knobFields';
 
-export interface IKnobChoicesProps {
+interface IKnobChoicesProps {
   field: IKnobField;
 
   /** The chosen ones, separated by commas. */

@@ -18,7 +18,7 @@ import { KnobRange } from './KnobRange';
 import { fieldText } from './knobValues';
 import { torchNames, TorchPart } from './torchNames';
 
-export interface IKnobFieldProps extends ICloneFormProps {
+interface IKnobFieldProps extends ICloneFormProps {
   field: IKnobField;
 
   /** What stands before it; its name by default. */

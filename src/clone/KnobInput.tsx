@@ -12,7 +12,7 @@ export interface IInputMarks {
   'aria-invalid'?: boolean;
 }
 
-export interface IKnobInputProps {
+interface IKnobInputProps {
   field: IKnobField;
   mode: KnobMode;
   text: string;

@@ -5,7 +5,7 @@ import * as React from 'react';
 import { KnobMode } from './formState';
 import { KnobKind } from './knobValues';
 
-export interface IKnobModeSelectProps {
+interface IKnobModeSelectProps {
   /** Of the knob. */
   name: string;
   kind: KnobKind;

@@ -5,7 +5,7 @@ import { IKnobInput } from './formState';
 import { IKnobField } from './knobFields';
 import { IInputMarks } from './KnobInput';
 
-export interface IKnobRangeProps {
+interface IKnobRangeProps {
   field: IKnobField;
 
   /** Of the knob. */

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-export interface IWarmStartProps {
+interface IWarmStartProps {
   runId: number;
 
   /** Minibatches that the parent has trained. */

@@ -37,7 +37,7 @@ export function nameField(parent: IRunConfig, part: TorchPart): IKnobField {
 /**
  * The fields of the optimizer or scheduler: its name, and what goes with the name that it has now.
  */
-export function partFields(form: ICloneForm, part: TorchPart): IKnobField[] {
+function partFields(form: ICloneForm, part: TorchPart): IKnobField[] {
   const name = nameField(form.parent, part);
   if (!namesOf(form, part).length) {
     return [name];

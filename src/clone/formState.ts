@@ -19,7 +19,7 @@ export interface IKnobInput {
 }
 
 /** A knob that the parent does not have. */
-export interface IAddedKnob {
+interface IAddedKnob {
   readonly path: readonly string[];
   readonly value: KnobValue;
 }

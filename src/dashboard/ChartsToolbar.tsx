@@ -7,7 +7,7 @@ import { IMetric } from '../tokens';
 import { IDashboardState } from './dashboardState';
 import { MetricPicker } from './MetricPicker';
 
-export interface IChartsToolbarProps {
+interface IChartsToolbarProps {
   trans: TranslationBundle;
   state: IDashboardState;
   setState(change: Partial<IDashboardState>): void;

@@ -3,12 +3,11 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
-import { IRunService } from '../tokens';
+import { IRunActions, IRunService } from '../tokens';
 import { IDashboardState, restoreState } from './dashboardState';
 import { DashboardView } from './DashboardView';
 
-export interface IDashboardOptions {
+interface IDashboardOptions {
   service: IRunService;
   actions: IRunActions;
   trans: TranslationBundle;

@@ -1,12 +1,12 @@
 import { TranslationBundle } from '@jupyterlab/translation';
-import { HTMLSelect, launchIcon } from '@jupyterlab/ui-components';
+import { launchIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
-import { IExperiment, IRunService } from '../tokens';
-import { DashboardEngine } from './DashboardEngine';
+import { IRunActions, IRunService } from '../tokens';
+import { EngineLine } from '../widgets/EngineLine';
+import { ExperimentPicker } from '../widgets/ExperimentPicker';
 
-export interface IDashboardHeaderProps {
+interface IDashboardHeaderProps {
   service: IRunService;
   actions: IRunActions;
   trans: TranslationBundle;
@@ -27,29 +27,22 @@ export function DashboardHeader(props: IDashboardHeaderProps): JSX.Element {
   const id = React.useId();
   const known = service.experiments.find(one => one.name === shown);
   const mlflow = known ? service.mlflowUrl(known) : null;
-  const isUnknown = chosen !== null && known === undefined;
   return (
     <header className="jp-rf-Header">
       <label htmlFor={id}>{trans.__('Experiment')}</label>
-      <HTMLSelect
+      <ExperimentPicker
         id={id}
-        className="jp-rf-Header-experiment"
-        value={chosen ?? ''}
-        onChange={event => onChoose(event.currentTarget.value || null)}
-      >
-        <option value="">
-          {chosen === null && shown !== null
-            ? trans.__('Newest: %1', shown)
-            : trans.__('Newest')}
-        </option>
-        {isUnknown && <option value={chosen}>{chosen}</option>}
-        {service.experiments.map(one => (
-          <option key={one.name} value={one.name}>
-            {choiceText(one, trans)}
-          </option>
-        ))}
-      </HTMLSelect>
-      <DashboardEngine service={service} actions={actions} trans={trans} />
+        experiments={service.experiments}
+        value={chosen}
+        onChange={onChoose}
+        trans={trans}
+      />
+      <EngineLine
+        service={service}
+        actions={actions}
+        trans={trans}
+        variant="header"
+      />
       {mlflow !== null && (
         <a
           className="jp-rf-Header-mlflow"
@@ -64,11 +57,4 @@ export function DashboardHeader(props: IDashboardHeaderProps): JSX.Element {
       )}
     </header>
   );
-}
-
-function choiceText(experiment: IExperiment, trans: TranslationBundle): string {
-  const { name, runs, status } = experiment;
-  return status === 'live'
-    ? trans._n('%2 (%1 run, live)', '%2 (%1 runs, live)', runs, name)
-    : trans._n('%2 (%1 run, ended)', '%2 (%1 runs, ended)', runs, name);
 }

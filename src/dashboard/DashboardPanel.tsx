@@ -49,6 +49,8 @@ export function DashboardPanel(
           actions={actions}
           trans={trans}
           variant="wide"
+          // The header does.
+          hidesConnection
           state={state.table ?? undefined}
           onStateChange={table => setState({ table })}
         />

@@ -1,16 +1,16 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { useChanges, useModel } from '../hooks/useModel';
-import { IRunActions } from '../shell/actions';
-import { IRunService } from '../tokens';
+import { IRunActions, IRunService } from '../tokens';
+import { useChanges } from '../widgets/useChanges';
+import { useRuns } from '../widgets/useRuns';
 import { DashboardHeader } from './DashboardHeader';
 import { DashboardPanel } from './DashboardPanel';
 import { IDashboardState, TABS } from './dashboardState';
 import { tabLabel } from './tabLabel';
 import { Tabs } from './Tabs';
 
-export interface IDashboardViewProps {
+interface IDashboardViewProps {
   service: IRunService;
   actions: IRunActions;
   trans: TranslationBundle;
@@ -26,8 +26,9 @@ export interface IDashboardViewProps {
  */
 export function DashboardView(props: IDashboardViewProps): JSX.Element {
   const { service, actions, trans, state, setState, onExperiment } = props;
-  useChanges(service);
-  const model = useModel(service, state.experiment);
+  useChanges(service.changed);
+  const model = useRuns(service, state.experiment);
+  useChanges(model?.changed);
   const shown = model?.experiment ?? state.experiment;
   React.useEffect(() => onExperiment(shown), [onExperiment, shown]);
   const id = React.useId();

@@ -5,7 +5,7 @@ import { IScale } from '../charts/scale';
 /** Longer labels would run into the next axis. */
 const MOST_LETTERS = 16;
 
-export interface IKnobAxisProps {
+interface IKnobAxisProps {
   x: number;
   top: number;
   bottom: number;

@@ -1,7 +1,6 @@
 import * as React from 'react';
 
-import { formatValue } from '../format';
-import { knobsText } from '../knobs';
+import { formatValue, knobsText } from '../format';
 import { IKnobViewProps } from './knobView';
 import { Swatch } from './Swatch';
 

@@ -2,7 +2,7 @@ import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { comparable, knobRows } from '../charts/knobRows';
-import { knobLabels } from '../knobs';
+import { knobLabels } from '../format';
 import { PanelNote } from '../widgets/PanelNote';
 import { KnobScatter } from './KnobScatter';
 import { KnobTable } from './KnobTable';

@@ -11,7 +11,7 @@ const SIGNS: { [level in EventLevel]: string } = {
     'M5.3 1.5h5.4l3.8 3.8v5.4l-3.8 3.8H5.3l-3.8-3.8V5.3zM7.2 4v5h1.6V4zm0 6.4V12h1.6v-1.6z'
 };
 
-export interface ILevelLabelProps {
+interface ILevelLabelProps {
   level: EventLevel;
   trans: TranslationBundle;
 }
@@ -31,7 +31,7 @@ export function LevelLabel(props: ILevelLabelProps): JSX.Element {
   );
 }
 
-export function levelText(level: EventLevel, trans: TranslationBundle): string {
+function levelText(level: EventLevel, trans: TranslationBundle): string {
   switch (level) {
     case 'info':
       return trans.__('info');

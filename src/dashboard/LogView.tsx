@@ -10,7 +10,7 @@ import { ILogLine } from './logPages';
 import { useLog } from './useLog';
 import { useTail } from './useTail';
 
-export interface ILogViewProps<T extends ILogLine> {
+interface ILogViewProps<T extends ILogLine> {
   trans: TranslationBundle;
   model: IRunsModel;
 

@@ -13,7 +13,7 @@ import { useSeries } from './useSeries';
 import { useVisible } from './useVisible';
 import { useWidth } from './useWidth';
 
-export interface IMetricChartProps extends IPlotStyle {
+interface IMetricChartProps extends IPlotStyle {
   service: IRunService;
   model: IRunsModel;
   trans: TranslationBundle;

@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { IMetric } from '../tokens';
 
-export interface IMetricPickerProps {
+interface IMetricPickerProps {
   trans: TranslationBundle;
   metrics: readonly IMetric[];
   chosen: readonly string[];

@@ -5,7 +5,7 @@ import { AxisKind, IPlotData, IReading } from '../charts/types';
 import { Readout } from './Readout';
 import { usePlot } from './usePlot';
 
-export interface IPlotCanvasProps {
+interface IPlotCanvasProps {
   trans: TranslationBundle;
   data: IPlotData;
   axis: AxisKind;

@@ -10,7 +10,7 @@ import { Swatch } from './Swatch';
 /** Rows that fit next to the cursor. */
 const MOST_ROWS = 10;
 
-export interface IReadoutProps {
+interface IReadoutProps {
   trans: TranslationBundle;
   reading: IReading;
   axis: AxisKind;

@@ -2,12 +2,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { latest } from '../charts/metrics';
-import { formatValue } from '../format';
-import { knobsText } from '../knobs';
+import { formatValue, knobsText } from '../format';
 import { IRunsModel } from '../tokens';
 import { RunLegendItem } from './RunLegendItem';
 
-export interface IRunLegendProps {
+interface IRunLegendProps {
   model: IRunsModel;
   trans: TranslationBundle;
   hidden: ReadonlySet<number>;

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { Swatch } from './Swatch';
 
-export interface IRunLegendItemProps {
+interface IRunLegendItemProps {
   trans: TranslationBundle;
   runId: number;
   knobs: string;

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { Swatch } from './Swatch';
 
-export interface IRunTagProps {
+interface IRunTagProps {
   trans: TranslationBundle;
 
   /** null: the line is about no single run. */

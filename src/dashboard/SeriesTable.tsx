@@ -2,12 +2,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { summarise } from '../charts/summary';
-import { formatValue } from '../format';
-import { knobsText } from '../knobs';
+import { formatValue, knobsText } from '../format';
 import { IRunsModel, ISeriesAnswer } from '../tokens';
 import { Swatch } from './Swatch';
 
-export interface ISeriesTableProps {
+interface ISeriesTableProps {
   trans: TranslationBundle;
   model: IRunsModel;
   answer: ISeriesAnswer;

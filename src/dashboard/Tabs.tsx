@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-export interface ITabsProps<T extends string> {
+interface ITabsProps<T extends string> {
   label: string;
 
   /** The tabs are `${id}-${tab.id}`, their one panel is `${id}-panel`. */

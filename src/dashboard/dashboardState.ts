@@ -42,20 +42,6 @@ export interface IDashboardState {
   table: IRunTableState | null;
 }
 
-export const DEFAULT_STATE: IDashboardState = {
-  experiment: null,
-  tab: 'charts',
-  axis: 'step',
-  log: false,
-  smoothing: 0,
-  hidden: [],
-  charts: null,
-  metric: null,
-  knobView: 'parallel',
-  knob: null,
-  table: null
-};
-
 /**
  * A dashboard's state out of what was kept, perhaps by another release: what does not fit is left at
  * its default.

@@ -2,8 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { best } from '../charts/best';
 import { IKnobRow } from '../charts/knobRows';
-import { formatValue } from '../format';
-import { knobsText } from '../knobs';
+import { formatValue, knobsText } from '../format';
 
 /** What every view of the knobs is given. */
 export interface IKnobViewProps {

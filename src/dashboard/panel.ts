@@ -1,7 +1,6 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
-import { IRunActions } from '../shell/actions';
-import { IRunService, IRunsModel } from '../tokens';
+import { IRunActions, IRunService, IRunsModel } from '../tokens';
 import { IDashboardState } from './dashboardState';
 
 /** What every tab of the dashboard is given. */

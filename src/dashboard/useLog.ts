@@ -6,7 +6,7 @@ import { ILogLine, LogPages } from './logPages';
 import { useRefresher } from './useRefresher';
 import { useVisible } from './useVisible';
 
-export interface ILogState<T> {
+interface ILogState<T> {
   /** Oldest first. */
   lines: readonly T[];
   moreBefore: boolean;

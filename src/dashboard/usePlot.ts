@@ -12,7 +12,7 @@ import {
 /** Height of every plot; `dashboard.css` leaves the same room. */
 const HEIGHT = 230;
 
-export interface IUsePlot extends IPlotListener {
+interface IUsePlot extends IPlotListener {
   data: IPlotData;
   axis: AxisKind;
   log: boolean;

@@ -5,7 +5,7 @@ import { IMetric, IRunService, IRunsModel, ISeriesAnswer } from '../tokens';
 import { useRefresher } from './useRefresher';
 
 /** What there is of a metric's points. */
-export interface ISeriesState {
+interface ISeriesState {
   /** null before the first answer. */
   answer: ISeriesAnswer | null;
 

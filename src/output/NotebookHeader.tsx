@@ -2,10 +2,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { isActive } from '../runs';
-import { IRunActions } from '../shell/actions';
-import { EngineState, IRunService, IRunsModel } from '../tokens';
+import { EngineState, IRunActions, IRunService, IRunsModel } from '../tokens';
 
-export interface INotebookHeaderProps {
+interface INotebookHeaderProps {
   service: IRunService;
   model: IRunsModel;
   actions: IRunActions;

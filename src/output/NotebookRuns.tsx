@@ -4,9 +4,8 @@ import * as React from 'react';
 
 import { API_LEVEL } from '../api';
 import { explainError } from '../explain';
-import { IRunActions } from '../shell/actions';
 import { IRunTableState, RunTable } from '../table/RunTable';
-import { IRunService, IRunsModel } from '../tokens';
+import { IRunActions, IRunService, IRunsModel } from '../tokens';
 import { ConnectionLine } from '../widgets/ConnectionLine';
 import { NotebookHeader } from './NotebookHeader';
 import { IRunsReference } from './runsReference';
@@ -14,7 +13,7 @@ import { ServerHome } from './serverHome';
 import { StaticRuns } from './StaticRuns';
 import { useHomeKey } from './useHomeKey';
 
-export interface INotebookRunsProps {
+interface INotebookRunsProps {
   service: IRunService;
   actions: IRunActions;
   trans: TranslationBundle;

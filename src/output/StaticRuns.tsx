@@ -2,7 +2,7 @@ import { IRenderMime } from '@jupyterlab/rendermime';
 import { Widget } from '@lumino/widgets';
 import * as React from 'react';
 
-export interface IStaticRunsProps {
+interface IStaticRunsProps {
   /** Makes a widget of untrusted HTML. */
   renderHtml: (html: string) => IRenderMime.IRenderer;
   html: string;

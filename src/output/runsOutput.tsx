@@ -5,9 +5,8 @@ import { JSONExt } from '@lumino/coreutils';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
 import type { IRunTableState } from '../table/RunTable';
-import { IRunService, IRunsModel } from '../tokens';
+import { IRunActions, IRunService, IRunsModel } from '../tokens';
 import { ErrorBoundary } from '../widgets/ErrorBoundary';
 import { IRunsReference, readReference, RUNS_MIME_TYPE } from './runsReference';
 import { ServerHome } from './serverHome';

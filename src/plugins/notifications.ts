@@ -10,7 +10,6 @@ import {
   TranslationBundle
 } from '@jupyterlab/translation';
 
-import { IRunActions } from '../shell/actions';
 import { CommandIDs } from '../shell/commandIDs';
 import { askDesktopPermission, DesktopPermission } from '../shell/desktop';
 // Needed at activation: runs may end at any time.
@@ -20,7 +19,7 @@ import { RunNotifier } from '../shell/notifier';
 // eslint-disable-next-line jupyter/prefer-lazy-imports
 import { attempt, PASSING, STAYING } from '../shell/notify';
 import { LabSettings } from '../shell/settings';
-import { IRunService } from '../tokens';
+import { IRunActions, IRunService } from '../tokens';
 
 /**
  * Tells of runs that ended, on the page and, where the user wants it, on the desktop.

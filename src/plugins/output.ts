@@ -10,8 +10,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { RunsOutput } from '../output/runsOutput';
 import { RUNS_MIME_TYPE } from '../output/runsReference';
 import { ServerHome } from '../output/serverHome';
-import { IRunActions } from '../shell/actions';
-import { IRunService } from '../tokens';
+import { IRunActions, IRunService } from '../tokens';
 
 // Widgets are at -10 and a kernel's display has one as well: ours outlives the kernel.
 const RANK = -20;

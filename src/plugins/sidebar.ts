@@ -8,12 +8,11 @@ import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { logoIcon } from '../icons';
-import { IRunActions } from '../shell/actions';
 import { CommandIDs } from '../shell/commandIDs';
 import { KeptState } from '../shell/state';
 import type { ISidebarState } from '../sidebar/Sidebar';
 import { SidebarPanel } from '../sidebar/SidebarPanel';
-import { IRunService } from '../tokens';
+import { IRunActions, IRunService } from '../tokens';
 
 const SIDEBAR_ID = 'rapidfire-lab:sidebar';
 

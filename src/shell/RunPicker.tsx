@@ -4,7 +4,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 /** A run, in the words of a list to choose from. */
-export interface IChoice {
+interface IChoice {
   runId: number;
   label: string;
 }

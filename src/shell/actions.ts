@@ -1,45 +1,18 @@
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { Token } from '@lumino/coreutils';
 
 import { isLegal } from '../runs';
 import {
   IOperationRequest,
   IRun,
+  IRunActions,
   IRunService,
   OperationName,
   RunStatus
 } from '../tokens';
 import { attempt, PASSING } from './notify';
 import { readRuns } from './snapshot';
-
-/**
- * What buttons, menus and commands do with runs. Errors are shown to the user, never thrown.
- */
-export interface IRunActions {
-  stop(experiment: string, runs: readonly IRun[]): Promise<void>;
-  resume(experiment: string, runs: readonly IRun[]): Promise<void>;
-
-  /** Asks first, naming what will be deleted. */
-  delete(experiment: string, runs: readonly IRun[]): Promise<void>;
-
-  /** Opens the Clone-Modify dialog. */
-  clone(experiment: string, run: IRun): Promise<void>;
-
-  startEngine(): Promise<void>;
-
-  /** Asks first where runs are active. */
-  stopEngine(): Promise<void>;
-
-  /** Opens the dashboard in the main area; of the newest experiment for null. */
-  openDashboard(experiment: string | null): Promise<void>;
-}
-
-export const IRunActions = new Token<IRunActions>(
-  'rapidfire-lab:IRunActions',
-  'What buttons, menus and commands do with runs of RapidFire Lab, dialogs and error messages included.'
-);
 
 /**
  * The actions of a page, on top of its run service.

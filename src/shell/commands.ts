@@ -19,7 +19,7 @@ import { PickedOperation, pickRuns } from './pick';
 import { readRuns } from './snapshot';
 
 /** What the commands work with. */
-export interface ICommandContext {
+interface ICommandContext {
   commands: CommandRegistry;
   service: IRunService;
   actions: RunActions;

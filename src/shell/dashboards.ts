@@ -6,8 +6,7 @@ import { SplitPanel, Widget } from '@lumino/widgets';
 
 import type { DashboardWidget } from '../dashboard/Dashboard';
 import { logoIcon } from '../icons';
-import { IRunService } from '../tokens';
-import { IRunActions } from './actions';
+import { IRunActions, IRunService } from '../tokens';
 
 /** No name of an experiment has a colon. */
 const NEWEST = ':newest';
@@ -16,7 +15,7 @@ const NEWEST = ':newest';
 export type DashboardTab = MainAreaWidget<DashboardWidget>;
 
 /** Enough to open a dashboard again as it was. */
-export interface IDashboardArgs {
+interface IDashboardArgs {
   /** Name of the experiment; null follows the newest. */
   experiment: string | null;
   state?: ReadonlyPartialJSONObject;

@@ -6,7 +6,7 @@
 export type DesktopPermission =
   'granted' | 'denied' | 'default' | 'insecure' | 'unsupported';
 
-export function desktopPermission(): DesktopPermission {
+function desktopPermission(): DesktopPermission {
   if (!('Notification' in window)) {
     return 'unsupported';
   }

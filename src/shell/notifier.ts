@@ -2,8 +2,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IDisposable } from '@lumino/disposable';
 
-import { IRun, IRunsModel, IRunService } from '../tokens';
-import { IRunActions } from './actions';
+import { IRun, IRunActions, IRunService, IRunsModel } from '../tokens';
 import { notifyDesktop } from './desktop';
 import { PASSING, STAYING } from './notify';
 import { LabSettings } from './settings';

@@ -16,7 +16,7 @@ export const STAYING = { autoClose: false as const };
 /**
  * Show what went wrong; with a button that starts the engine where that is what is missing.
  */
-export function notifyError(
+function notifyError(
   error: unknown,
   service: IRunService,
   trans: TranslationBundle

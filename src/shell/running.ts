@@ -7,8 +7,13 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { formatPercent } from '../format';
 import { logoIcon } from '../icons';
 import { isActive } from '../runs';
-import { EngineState, IRun, IRunsModel, IRunService } from '../tokens';
-import { IRunActions } from './actions';
+import {
+  EngineState,
+  IRun,
+  IRunActions,
+  IRunService,
+  IRunsModel
+} from '../tokens';
 import { attempt } from './notify';
 import { describeRun } from './pick';
 

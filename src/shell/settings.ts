@@ -9,7 +9,7 @@ export const SETTINGS_ID = 'rapidfire-lab:plugin';
 /**
  * What users can set, in the words of schema/plugin.json.
  */
-export interface ISettingValues {
+interface ISettingValues {
   /** Seconds between two questions to the server while something trains. */
   refreshInterval: number;
 

@@ -16,7 +16,7 @@ export interface ISnapshot {
  *
  * @param experiment - Its name; null for the newest.
  */
-export async function withRuns<T>(
+async function withRuns<T>(
   service: IRunService,
   experiment: string | null,
   task: (model: IRunsModel) => T | Promise<T>

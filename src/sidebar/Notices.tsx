@@ -6,7 +6,7 @@ import { IRunsModel } from '../tokens';
 import { ActionButton } from '../widgets/ActionButton';
 import { useChanges } from '../widgets/useChanges';
 
-export interface INoticesProps {
+interface INoticesProps {
   model: IRunsModel;
   trans: TranslationBundle;
 }

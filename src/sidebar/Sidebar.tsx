@@ -3,9 +3,8 @@ import { launchIcon, ReactWidget } from '@jupyterlab/ui-components';
 import { Message } from '@lumino/messaging';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
 import { IRunTableState, RunTable } from '../table/RunTable';
-import { IRunService } from '../tokens';
+import { IRunActions, IRunService } from '../tokens';
 import { ActionButton } from '../widgets/ActionButton';
 import { EngineLine } from '../widgets/EngineLine';
 import { ErrorBoundary } from '../widgets/ErrorBoundary';
@@ -21,7 +20,7 @@ export interface ISidebarState {
   table?: IRunTableState;
 }
 
-export interface ISidebarProps {
+interface ISidebarProps {
   service: IRunService;
   actions: IRunActions;
   trans: TranslationBundle;
@@ -45,7 +44,12 @@ export function Sidebar(props: ISidebarProps): JSX.Element {
   };
   return (
     <>
-      <EngineLine service={service} actions={actions} trans={trans} />
+      <EngineLine
+        service={service}
+        actions={actions}
+        trans={trans}
+        variant="sidebar"
+      />
       <div className="jp-rf-Sidebar-experiment">
         <ExperimentPicker
           experiments={service.experiments}

@@ -2,12 +2,11 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { isLegal } from '../runs';
-import { IRunActions } from '../shell/actions';
-import { IRun, IRunsModel } from '../tokens';
+import { IRun, IRunActions, IRunsModel } from '../tokens';
 import { handOver } from './handOver';
 import { ACTION_ICONS } from './rowActions';
 
-export interface IBulkBarProps {
+interface IBulkBarProps {
   /** The selected runs. */
   runs: readonly IRun[];
   model: IRunsModel;

@@ -7,7 +7,7 @@ import { MenuItem } from '../widgets/MenuItem';
 import { ColumnGroup, IColumn, shownColumns } from './columns';
 import { ICompleteState, IRunTableState } from './tableState';
 
-export interface IColumnMenuProps {
+interface IColumnMenuProps {
   columns: readonly IColumn[];
   state: ICompleteState;
   onChange: (change: IRunTableState) => void;

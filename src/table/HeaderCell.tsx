@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { ISort } from './tableState';
 
-export interface IHeaderCellProps {
+interface IHeaderCellProps {
   /** Id of the column. */
   id: string;
   label: string;

@@ -4,7 +4,7 @@ import * as React from 'react';
 import { formatValue } from '../format';
 import { IRun } from '../tokens';
 
-export interface IKnobChipsProps {
+interface IKnobChipsProps {
   run: IRun;
 
   /** Names to show, by path, in order. */

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-export interface ILiveTextProps {
+interface ILiveTextProps {
   text: string;
   className: string;
 }

@@ -7,7 +7,7 @@ import { keyMetric } from './arrange';
 import { MetricValue } from './MetricValue';
 import { Sparkline } from './Sparkline';
 
-export interface IMetricCellProps {
+interface IMetricCellProps {
   run: IRun;
   metric: string | null;
   trans: TranslationBundle;
@@ -31,7 +31,7 @@ export function MetricCell(props: IMetricCellProps): JSX.Element {
 /**
  * What a sparkline shows, for those who do not see it.
  */
-export function trendText(
+function trendText(
   run: IRun,
   metric: string,
   trans: TranslationBundle

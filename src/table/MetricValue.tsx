@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { formatValue } from '../format';
 
-export interface IMetricValueProps {
+interface IMetricValueProps {
   /** null stands for NaN and infinity; undefined for no value yet. */
   value: number | null | undefined;
   trans: TranslationBundle;

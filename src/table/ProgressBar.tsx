@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-export interface IProgressBarProps {
+interface IProgressBarProps {
   /** Share that is done, 0 to 1. */
   value: number;
 

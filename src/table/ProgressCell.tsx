@@ -6,7 +6,7 @@ import { isActive, shownStatus } from '../runs';
 import { EngineState, IRun } from '../tokens';
 import { ProgressBar } from './ProgressBar';
 
-export interface IProgressCellProps {
+interface IProgressCellProps {
   run: IRun;
   engine: EngineState;
   trans: TranslationBundle;

@@ -2,8 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { isActive } from '../runs';
-import { IRunActions } from '../shell/actions';
-import { IRun, OperationName } from '../tokens';
+import { IRun, IRunActions, OperationName } from '../tokens';
 import { ActionButton } from '../widgets/ActionButton';
 import {
   ACTION_ICONS,

@@ -6,7 +6,7 @@ import { IRun, IRunDetail, IRunService, KnobValue } from '../tokens';
 import { flattenConfig } from './flatten';
 import { useFetched } from './useFetched';
 
-export interface IRunConfigProps {
+interface IRunConfigProps {
   detail: IRunDetail;
   run: IRun;
   experiment: string;

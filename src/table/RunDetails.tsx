@@ -8,7 +8,7 @@ import { RunLog } from './RunLog';
 import { RunTiming } from './RunTiming';
 import { useFetched } from './useFetched';
 
-export interface IRunDetailsProps {
+interface IRunDetailsProps {
   run: IRun;
   experiment: string;
   service: IRunService;

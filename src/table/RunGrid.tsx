@@ -1,8 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
-import { IRunService, IRunsModel } from '../tokens';
+import { IRunActions, IRunService, IRunsModel } from '../tokens';
 import { IPlace } from './arrange';
 import { IColumn } from './columns';
 import { GridHead, WIDTHS } from './GridHead';

@@ -7,7 +7,7 @@ import { IRun, IRunService } from '../tokens';
 import { ActionButton } from '../widgets/ActionButton';
 import { useFetched } from './useFetched';
 
-export interface IRunLogProps {
+interface IRunLogProps {
   run: IRun;
   experiment: string;
   service: IRunService;

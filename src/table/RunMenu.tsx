@@ -12,7 +12,7 @@ import {
 } from './rowActions';
 import type { IRunActionsProps } from './RunActions';
 
-export interface IRunMenuProps extends IRunActionsProps {
+interface IRunMenuProps extends IRunActionsProps {
   offered: readonly RowAction[];
 }
 

@@ -4,7 +4,7 @@ import * as React from 'react';
 import { IRun } from '../tokens';
 import { knobTexts } from './KnobChips';
 
-export interface IRunNameProps {
+interface IRunNameProps {
   run: IRun;
 
   /** How many of its ancestors are above it. */

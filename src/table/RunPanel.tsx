@@ -1,12 +1,12 @@
 import * as React from 'react';
 
-import { knobLabels } from '../components/knobLabels';
+import { knobLabels } from '../format';
 import { arrange, SortKey } from './arrange';
 import { blockedReason } from './blocked';
 import { BulkBar } from './BulkBar';
 import { allColumns, shownColumns } from './columns';
-import { EmptyState } from './EmptyState';
 import { LiveText } from './LiveText';
+import { NoRuns } from './NoRuns';
 import { pickRuns } from './pickRuns';
 import { RunGrid } from './RunGrid';
 import type { IRunTableProps } from './RunTable';
@@ -16,7 +16,7 @@ import { TableToolbar } from './TableToolbar';
 import { useSelection } from './useSelection';
 import { useStable } from './useStable';
 
-export interface IRunPanelProps extends Omit<
+interface IRunPanelProps extends Omit<
   IRunTableProps,
   'state' | 'onStateChange'
 > {
@@ -46,8 +46,8 @@ export function RunPanel(props: IRunPanelProps): JSX.Element {
     const sortKey = sorter?.sortKey ?? (({ run_id }): SortKey => run_id);
     // A column that there is no more sorts like the first one.
     const sort = sorter ? state.sort : { ...state.sort, column: 'run' };
-    return arrange(runs, { ...state, sort }, engine, sortKey);
-  }, [runs, state, engine, columns]);
+    return arrange(runs, { ...state, sort }, engine, sortKey, trans);
+  }, [runs, state, engine, columns, trans]);
   const order = useStable(places.map(({ run }) => run.run_id)) ?? [];
   const selection = useSelection(order);
   const { runIds: selected } = selection;
@@ -63,7 +63,7 @@ export function RunPanel(props: IRunPanelProps): JSX.Element {
   }, [selected]);
 
   if (!runs.length) {
-    return <EmptyState {...props} count={0} onClearFilter={() => undefined} />;
+    return <NoRuns {...props} count={0} onClearFilter={() => undefined} />;
   }
   const blocked = blockedReason(service, trans);
   const experiment = model.experiment ?? '';
@@ -114,7 +114,7 @@ export function RunPanel(props: IRunPanelProps): JSX.Element {
           trans={trans}
         />
       ) : (
-        <EmptyState
+        <NoRuns
           {...props}
           count={runs.length}
           onClearFilter={() => onChange({ filter: '', statuses: [] })}

@@ -2,13 +2,12 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { caretRightIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
-import { IRun, OperationName } from '../tokens';
+import { IRun, IRunActions, OperationName } from '../tokens';
 import { IColumn } from './columns';
 import { RunActions } from './RunActions';
 import { RunName } from './RunName';
 
-export interface IRunRowProps {
+interface IRunRowProps {
   run: IRun;
   depth: number;
 

@@ -1,8 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
-import { IRunService, IRunsModel } from '../tokens';
+import { IRunActions, IRunService, IRunsModel } from '../tokens';
 import { ConnectionLine } from '../widgets/ConnectionLine';
 import { useChanges } from '../widgets/useChanges';
 import { RunPanel } from './RunPanel';
@@ -21,6 +20,9 @@ export interface IRunTableProps {
 
   /** Narrow or wide: which columns there are by default, and how rows look. */
   variant: 'sidebar' | 'wide';
+
+  /** Whether the owner says itself how the connection is. */
+  hidesConnection?: boolean;
 
   /** Sort order, filter and columns, where the owner keeps them. */
   state?: IRunTableState;
@@ -47,7 +49,9 @@ export function RunTable(props: IRunTableProps): JSX.Element {
   };
   return (
     <div className={`jp-rf-RunTable jp-mod-${props.variant}`}>
-      <ConnectionLine service={service} trans={props.trans} />
+      {!props.hidesConnection && (
+        <ConnectionLine service={service} trans={props.trans} />
+      )}
       {/* Run ids count from 1 in each experiment: nothing stays selected in another one. */}
       <RunPanel
         key={model.experiment ?? ''}

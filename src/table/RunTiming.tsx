@@ -5,7 +5,7 @@ import { formatDuration } from '../format';
 import { IRun, IRunDetail, IRunService } from '../tokens';
 import { originText } from './RunName';
 
-export interface IRunTimingProps {
+interface IRunTimingProps {
   run: IRun;
 
   /** null until it has come. */

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-export interface ISparklineProps {
+interface ISparklineProps {
   /** null leaves a gap. */
   values: readonly (number | null)[];
 

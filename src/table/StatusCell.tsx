@@ -5,7 +5,7 @@ import { ShownStatus, shownStatus, statusCaption, statusText } from '../runs';
 import { EngineState, IRun, OperationName } from '../tokens';
 import { StatusIcon } from '../widgets/StatusIcon';
 
-export interface IStatusCellProps {
+interface IStatusCellProps {
   run: IRun;
   engine: EngineState;
 

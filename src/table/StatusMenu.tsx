@@ -7,7 +7,7 @@ import { MenuButton } from '../widgets/MenuButton';
 import { MenuItem } from '../widgets/MenuItem';
 import { STATUSES } from './tableState';
 
-export interface IStatusMenuProps {
+interface IStatusMenuProps {
   /** How many runs there are of each status. */
   counts: ReadonlyMap<ShownStatus, number>;
 

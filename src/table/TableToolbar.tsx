@@ -8,7 +8,7 @@ import { IColumn } from './columns';
 import { StatusMenu } from './StatusMenu';
 import { ICompleteState, IRunTableState } from './tableState';
 
-export interface ITableToolbarProps {
+interface ITableToolbarProps {
   model: IRunsModel;
   columns: readonly IColumn[];
   counts: ReadonlyMap<ShownStatus, number>;

@@ -1,5 +1,7 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
 import { formatValue, shortKnob } from '../format';
-import { ShownStatus, shownStatus } from '../runs';
+import { ShownStatus, shownStatus, statusText } from '../runs';
 import { EngineState, IRun, KnobValue } from '../tokens';
 import { ICompleteState, STATUSES } from './tableState';
 
@@ -21,9 +23,10 @@ export function arrange(
   runs: readonly IRun[],
   state: Pick<ICompleteState, 'filter' | 'statuses' | 'sort' | 'grouped'>,
   engine: EngineState,
-  sortKey: (run: IRun) => SortKey
+  sortKey: (run: IRun) => SortKey,
+  trans: TranslationBundle
 ): IPlace[] {
-  const shown = runs.filter(matcher(state, engine));
+  const shown = runs.filter(matcher(state, engine, trans));
   const { column, descending } = state.sort;
   if (column === 'run' && state.grouped) {
     return grouped(shown, descending);
@@ -33,7 +36,8 @@ export function arrange(
 
 function matcher(
   { filter, statuses }: Pick<ICompleteState, 'filter' | 'statuses'>,
-  engine: EngineState
+  engine: EngineState,
+  trans: TranslationBundle
 ): (run: IRun) => boolean {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const wanted = new Set<ShownStatus>(statuses);
@@ -42,7 +46,7 @@ function matcher(
     if (wanted.size && !wanted.has(status)) {
       return false;
     }
-    const text = words.length ? searchText(run, status) : '';
+    const text = words.length ? searchText(run, status, trans) : '';
     return words.every(word => text.includes(word));
   };
 }
@@ -50,11 +54,17 @@ function matcher(
 /**
  * What the filter box looks through.
  */
-function searchText(run: IRun, status: ShownStatus): string {
+function searchText(
+  run: IRun,
+  status: ShownStatus,
+  trans: TranslationBundle
+): string {
   const knobs = Object.entries(run.knobs).map(
     ([path, value]) => `${path} ${shortKnob(path)}=${formatValue(value)}`
   );
-  const parts = [`${run.run_id}`, status, ...knobs, run.error ?? ''];
+  // The word of the table, and the one of the docs.
+  const words = [statusText(status, trans), status];
+  const parts = [`${run.run_id}`, ...words, ...knobs, run.error ?? ''];
   return parts.join(' ').toLowerCase();
 }
 

@@ -37,7 +37,7 @@ export interface IColumn {
 }
 
 /** What columns depend on. */
-export interface IColumnOptions {
+interface IColumnOptions {
   model: Pick<IRunsModel, 'metric' | 'metricNames' | 'knobNames'>;
   labels: ReadonlyMap<string, string>;
   engine: EngineState;

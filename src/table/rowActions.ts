@@ -8,8 +8,7 @@ import {
 } from '@jupyterlab/ui-components';
 
 import { isLegal } from '../runs';
-import { IRunActions } from '../shell/actions';
-import { IRun, OperationName } from '../tokens';
+import { IRun, IRunActions, OperationName } from '../tokens';
 import { pendingText } from './StatusCell';
 
 /** What a row offers, in this order. */

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-export interface IFetched<T> {
+interface IFetched<T> {
   /** The last answer; null until there is one. */
   value: T | null;
 

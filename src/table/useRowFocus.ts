@@ -6,7 +6,7 @@ interface IFocus {
   control: number;
 }
 
-export interface IRowFocus {
+interface IRowFocus {
   /** Run id of the row with the focus; it must stay rendered. */
   readonly runId: number | null;
   handlers: Pick<

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-export interface IView {
+interface IView {
   /** What is seen of the table's body, in pixels. */
   top: number;
   height: number;

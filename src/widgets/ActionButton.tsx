@@ -1,7 +1,7 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-export interface IActionButtonProps {
+interface IActionButtonProps {
   icon: LabIcon;
   label: string;
 

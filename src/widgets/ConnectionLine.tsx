@@ -5,7 +5,7 @@ import * as React from 'react';
 import { explainError } from '../explain';
 import { IRunService } from '../tokens';
 
-export interface IConnectionLineProps {
+interface IConnectionLineProps {
   service: IRunService;
   trans: TranslationBundle;
 }

@@ -1,25 +1,34 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { IRunActions } from '../shell/actions';
-import { EngineState, IRunService } from '../tokens';
+import { explainError } from '../explain';
+import { ShownStatus } from '../runs';
+import { EngineState, IRunActions, IRunService } from '../tokens';
 import { StatusIcon } from './StatusIcon';
 
-export interface IEngineLineProps {
+interface IEngineLineProps {
   service: IRunService;
   actions: IRunActions;
   trans: TranslationBundle;
+
+  /**
+   * The sidebar's has a button for all that can be done, and is silent about the connection, which
+   * stands below it. A header's tells of the connection, and only starts an engine.
+   */
+  variant: 'sidebar' | 'header';
 }
 
 /**
  * Whether the engine runs, and the button that changes it.
  */
 export function EngineLine(props: IEngineLineProps): JSX.Element {
-  const { service, actions, trans } = props;
+  const { service, actions, trans, variant } = props;
   const { engine, connection } = service;
   const [isBusy, setBusy] = React.useState(false);
+  const isHeader = variant === 'header';
   const isDown = engine === 'not running';
   const isAway = connection !== 'online';
+  const hasButton = !isHeader || (isDown && !isAway);
   const toggle = async () => {
     if (isBusy || isAway) {
       return;
@@ -31,53 +40,79 @@ export function EngineLine(props: IEngineLineProps): JSX.Element {
       setBusy(false);
     }
   };
+  const { icon, text, caption } =
+    (isHeader ? connectionState(service, trans) : null) ??
+    engineState(engine, trans);
   return (
-    <div className="jp-rf-EngineLine">
-      <span
-        className="jp-rf-Status"
-        data-status={ICONS[engine]}
-        title={engineCaption(engine, trans)}
-      >
-        <StatusIcon status={ICONS[engine]} />
-        <span className="jp-rf-Status-word">{engineText(engine, trans)}</span>
+    <div className={`jp-rf-EngineLine jp-mod-${variant}`}>
+      <span className="jp-rf-Status" data-status={icon} title={caption}>
+        <StatusIcon status={icon} />
+        <span
+          className="jp-rf-Status-word"
+          role={isHeader ? 'status' : undefined}
+        >
+          {text}
+        </span>
       </span>
-      <button
-        type="button"
-        className="jp-rf-Button"
-        aria-disabled={isBusy || isAway}
-        title={isAway ? trans.__('The server cannot be reached') : undefined}
-        onClick={() => void toggle()}
-      >
-        {isDown ? trans.__('Start engine') : trans.__('Shut down engine')}
-      </button>
+      {hasButton && (
+        <button
+          type="button"
+          className="jp-rf-Button"
+          aria-disabled={isBusy || isAway}
+          title={isAway ? trans.__('The server cannot be reached') : undefined}
+          onClick={() => void toggle()}
+        >
+          {isDown ? trans.__('Start engine') : trans.__('Shut down engine')}
+        </button>
+      )}
     </div>
   );
 }
 
-const ICONS = {
-  running: 'running',
-  idle: 'completed',
-  'not running': 'interrupted'
-} as const;
+interface IShownState {
+  icon: ShownStatus;
+  text: string;
+  caption?: string;
+}
 
-function engineText(engine: EngineState, trans: TranslationBundle): string {
-  switch (engine) {
-    case 'running':
-      return trans.__('Engine running');
-    case 'idle':
-      return trans.__('Engine idle');
-    case 'not running':
-      return trans.__('Engine not running');
+/** Why it is not known how the engine is; null if it is. */
+function connectionState(
+  service: IRunService,
+  trans: TranslationBundle
+): IShownState | null {
+  switch (service.connection) {
+    case 'online':
+      return null;
+    case 'connecting':
+      return { icon: 'queued', text: trans.__('Connecting…') };
+    case 'offline':
+    case 'unavailable':
+      return { icon: 'failed', text: explainError(service.problem, trans) };
   }
 }
 
-function engineCaption(engine: EngineState, trans: TranslationBundle): string {
+function engineState(
+  engine: EngineState,
+  trans: TranslationBundle
+): IShownState {
   switch (engine) {
     case 'running':
-      return trans.__('It trains, whether this page is open or not');
+      return {
+        icon: 'running',
+        text: trans.__('Engine running'),
+        caption: trans.__('It trains, whether this page is open or not')
+      };
     case 'idle':
-      return trans.__('It has nothing to train and waits for runs');
+      return {
+        icon: 'completed',
+        text: trans.__('Engine idle'),
+        caption: trans.__('It has nothing to train and waits for runs')
+      };
     case 'not running':
-      return trans.__('Nothing is trained; runs go on when it starts');
+      return {
+        icon: 'interrupted',
+        text: trans.__('Engine not running'),
+        caption: trans.__('Nothing is trained; runs go on when it starts')
+      };
   }
 }

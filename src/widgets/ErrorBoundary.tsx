@@ -1,7 +1,9 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-export interface IErrorBoundaryProps {
+import { PanelNote } from './PanelNote';
+
+interface IErrorBoundaryProps {
   trans: TranslationBundle;
   children: React.ReactNode;
 }
@@ -35,8 +37,12 @@ export class ErrorBoundary extends React.Component<
       return children;
     }
     return (
-      <div className="jp-rf-EmptyState jp-mod-problem" role="alert">
-        <p>{trans.__('This view failed: %1', String(error))}</p>
+      <PanelNote
+        title={trans.__('This view failed: %1', String(error))}
+        role="alert"
+        isSmall
+        isProblem
+      >
         <button
           type="button"
           className="jp-rf-Button"
@@ -44,7 +50,7 @@ export class ErrorBoundary extends React.Component<
         >
           {trans.__('Try again')}
         </button>
-      </div>
+      </PanelNote>
     );
   }
 }

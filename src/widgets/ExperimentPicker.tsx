@@ -3,12 +3,15 @@ import * as React from 'react';
 
 import { IExperiment } from '../tokens';
 
-export interface IExperimentPickerProps {
+interface IExperimentPickerProps {
   experiments: readonly IExperiment[];
 
   /** Name of the experiment; null follows the newest. */
   value: string | null;
   onChange: (experiment: string | null) => void;
+
+  /** What a visible label refers to, where there is one. */
+  id?: string;
   trans: TranslationBundle;
 }
 
@@ -19,13 +22,14 @@ const NEWEST = '';
  * Which experiment is shown.
  */
 export function ExperimentPicker(props: IExperimentPickerProps): JSX.Element {
-  const { experiments, value, onChange, trans } = props;
+  const { experiments, value, onChange, id, trans } = props;
   const isGone =
     value !== null && !experiments.some(({ name }) => name === value);
   return (
     <select
       className="jp-rf-Select jp-rf-ExperimentPicker"
-      aria-label={trans.__('Experiment')}
+      id={id}
+      aria-label={id === undefined ? trans.__('Experiment') : undefined}
       title={value ?? experiments[0]?.name}
       value={value ?? NEWEST}
       onChange={({ target }) =>

@@ -1,7 +1,7 @@
 import * as React from 'react';
 import { createPortal } from 'react-dom';
 
-export interface IMenuProps {
+interface IMenuProps {
   label: string;
 
   /** Where it opens. */

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { Menu } from './Menu';
 
-export interface IMenuButtonProps {
+interface IMenuButtonProps {
   /** Name of the button and of its menu. */
   label: string;
   icon?: LabIcon;

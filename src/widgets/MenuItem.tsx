@@ -1,7 +1,7 @@
 import { checkIcon, LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-export interface IMenuItemProps {
+interface IMenuItemProps {
   /** Makes it one that is on or off. */
   isChecked?: boolean;
   icon?: LabIcon;

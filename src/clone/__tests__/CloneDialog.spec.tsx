@@ -11,17 +11,17 @@ import userEvent from '@testing-library/user-event';
 import { IOperationAnswer, IRun } from '../../tokens';
 import { showCloneDialog } from '../CloneDialog';
 import { CHECK_DELAY } from '../cloneModel';
-import { FakeService, makeRun, trans } from './clone';
+import { CloneService, makeRun, trans } from './clone';
 
 // JupyterLab shows its <dialog> by a style sheet that jsdom does not have.
 configure({ defaultHidden: true });
 
-let fake: FakeService;
+let fake: CloneService;
 let result: Promise<IOperationAnswer | null>;
 const user = userEvent.setup({ delay: null });
 
 function open(run: IRun = makeRun(), siblings: IRun[] = []) {
-  result = showCloneDialog(fake.service, 'digits', run, siblings, trans);
+  result = showCloneDialog(fake, 'digits', run, siblings, trans);
   result.catch(() => undefined);
 }
 
@@ -57,7 +57,7 @@ const pause = () =>
   act(() => new Promise(resolve => setTimeout(resolve, CHECK_DELAY + 50)));
 
 beforeEach(() => {
-  fake = new FakeService();
+  fake = new CloneService();
 });
 
 afterEach(() => {
@@ -292,10 +292,8 @@ describe('a warm start', () => {
   });
 
   it('needs a parent that has trained', async () => {
-    fake.run.mockImplementation(async () => ({
-      ...(await new FakeService().run()),
-      step: 0
-    }));
+    const detail = await fake.run('digits', 3);
+    fake.run.mockResolvedValue({ ...detail, step: 0 });
     await openForm(makeRun({ step: 0 }));
     const warm = screen.getByRole('switch', { name: 'Warm start' });
     expect(warm).toHaveProperty('disabled', true);
@@ -373,7 +371,7 @@ describe('the engine', () => {
   });
 
   it('can be started from the dialog', async () => {
-    fake.engine = 'not running';
+    fake.setEngine('not running');
     await openForm();
     await retype('lr', '0.5');
     await pause();

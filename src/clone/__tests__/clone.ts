@@ -1,14 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import { Signal } from '@lumino/signaling';
 
-import {
-  EngineState,
-  IOperationRequest,
-  IRun,
-  IRunConfig,
-  IRunDetail,
-  IRunService
-} from '../../tokens';
+import { fakeDetail, fakeRun, FakeService } from '../../__tests__/fakeService';
+import { EngineState, IOperationRequest, IRun, IRunConfig } from '../../tokens';
 
 export const trans = nullTranslator.load('rapidfire_lab');
 
@@ -42,78 +35,35 @@ export const CONFIG: IRunConfig = {
 };
 
 export function makeRun(changes: Partial<IRun> = {}): IRun {
-  return {
-    run_id: 3,
-    status: 'running',
-    wanted: null,
-    ended_by: null,
-    source: 'initial',
-    parent: null,
-    warm_start: false,
-    epochs: 5,
-    completed_epochs: 1,
-    steps_per_epoch: 100,
-    step: 120,
-    total_steps: 500,
-    progress: 0.24,
-    epoch_progress: 0.2,
-    seconds: 10,
-    seconds_left: 30,
-    created: 0,
-    started: 1,
-    ended: null,
-    slot: 0,
-    device: 'cpu',
-    error: null,
-    loss: 0.5,
-    metrics: {},
-    trend: [],
-    knobs: {},
-    ...changes
-  };
-}
-
-function makeDetail(run: IRun, config: IRunConfig): IRunDetail {
-  return {
-    ...run,
-    experiment: 'digits',
-    config,
-    traceback: null,
-    parent_step: null,
-    carried: null,
-    clones: [],
-    seed: 0,
-    num_chunks: null,
-    mlflow_run_id: null
-  };
+  return fakeRun({ run_id: 3, epochs: 5, step: 120, knobs: {}, ...changes });
 }
 
 /**
  * A service whose engine takes every clone, and which remembers what it was asked.
  */
-export class FakeService {
-  engine: EngineState = 'running';
-  readonly changed = new Signal<FakeService, void>(this);
+export class CloneService extends FakeService {
   config = CONFIG;
 
-  run = jest.fn(async () => makeDetail(makeRun(), this.config));
-  checkClone = jest.fn(async (name: string, request: IOperationRequest) => ({
-    clones: [{ parent: 3, config: this.config, changed: [] }]
-  }));
-  operate = jest.fn(async (name: string, request: IOperationRequest) => ({
-    operation_ids: [1],
-    run_ids: [4]
-  }));
-  startEngine = jest.fn(async () => {
-    this.setEngine('idle');
-  });
+  readonly run = jest.fn(async (name: string, runId: number) =>
+    fakeDetail(makeRun({ run_id: runId }), {
+      experiment: 'digits',
+      config: this.config
+    })
+  );
+  readonly checkClone = jest.fn(
+    async (name: string, request: IOperationRequest) => ({
+      clones: [{ parent: 3, config: this.config, changed: [] }]
+    })
+  );
+  readonly operate = jest.fn(
+    async (name: string, request: IOperationRequest) => ({
+      operation_ids: [1],
+      run_ids: [4]
+    })
+  );
+  readonly startEngine = jest.fn(async () => this.setEngine('idle'));
 
   setEngine(engine: EngineState): void {
-    this.engine = engine;
-    this.changed.emit();
-  }
-
-  get service(): IRunService {
-    return this as unknown as IRunService;
+    this.update({ engine });
   }
 }

@@ -3,16 +3,11 @@ import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { act } from 'react';
 
+import { fakeActions, fakeExperiment } from '../../__tests__/fakeService';
 import { IRunService } from '../../tokens';
 import { DashboardWidget } from '../Dashboard';
 import { IDashboardState } from '../dashboardState';
-import {
-  fakeActions,
-  fakeExperiment,
-  fakeModel,
-  fakeService,
-  trans
-} from './dashboardFakes';
+import { fakeModel, fakeService, trans } from './dashboardFakes';
 
 jest.mock('../../charts/load', () => ({
   loadPlots: () => new Promise(() => {})
@@ -116,7 +111,9 @@ describe('the dashboard', () => {
   });
 
   it('links to MLflow where runs are tracked', async () => {
-    const experiments = [fakeExperiment('first', { mlflow_url: '/mlflow/1' })];
+    const experiments = [
+      fakeExperiment({ name: 'first', mlflow_url: '/mlflow/1' })
+    ];
     await open({ experiments });
     const link = screen.getByRole('link', { name: /MLflow/ });
     expect(link.getAttribute('href')).toBe('/mlflow/1');
@@ -132,7 +129,8 @@ describe('the dashboard', () => {
   it('offers to start an engine that is not running', async () => {
     const { actions } = await open({ engine: 'not running' });
     screen.getByText('Engine not running');
-    fireEvent.click(screen.getByRole('button', { name: 'Start engine' }));
+    const start = screen.getByRole('button', { name: 'Start engine' });
+    await settle(() => fireEvent.click(start));
     expect(actions.startEngine).toHaveBeenCalled();
   });
 
@@ -140,6 +138,16 @@ describe('the dashboard', () => {
     const problem = new Error('The server went for a walk');
     await open({ connection: 'offline', problem });
     screen.getByText('The server went for a walk');
+  });
+
+  it('says so once where the run table stands below', async () => {
+    const problem = new Error('The server went for a walk');
+    await open(
+      { connection: 'unavailable', problem },
+      { state: { tab: 'runs' } }
+    );
+    screen.getByRole('table', { name: 'Runs' });
+    expect(screen.getAllByText('The server went for a walk').length).toBe(1);
   });
 
   it.each([

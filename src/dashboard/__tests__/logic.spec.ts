@@ -1,9 +1,10 @@
-import { knobLabels, knobsText } from '../../knobs';
+import { knobLabels, knobsText } from '../../format';
 import { IPageQuery, IRun } from '../../tokens';
-import { DEFAULT_STATE, restoreState } from '../dashboardState';
+import { restoreState } from '../dashboardState';
 import { ILogLine, LogPages } from '../logPages';
 import { Refresher } from '../refresher';
 import { formatMoment, formatSize } from '../times';
+import { DEFAULT_STATE } from './dashboardFakes';
 
 describe('Refresher', () => {
   beforeEach(() => jest.useFakeTimers());

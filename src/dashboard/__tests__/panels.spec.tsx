@@ -138,7 +138,7 @@ describe('the files', () => {
       name: 'Download runs/1/latest.pt'
     });
     expect(link.getAttribute('download')).toBe('latest.pt');
-    expect(link.getAttribute('href')).toBe('/files/runs/1/latest.pt');
+    expect(link.getAttribute('href')).toBe('/artifacts/first/runs/1/latest.pt');
   });
 
   it('may be none, or out of reach', async () => {

@@ -2,11 +2,11 @@ import { Dialog, Notification } from '@jupyterlab/apputils';
 import { ServerConnection } from '@jupyterlab/services';
 import { nullTranslator } from '@jupyterlab/translation';
 
-import { FakeService, fakeRun } from '../../__tests__/shellFakes';
 import { showCloneDialog } from '../../clone/CloneDialog';
 import { confirmDelete } from '../../clone/confirmDelete';
 import { RunActions } from '../actions';
 import { press } from './press';
+import { fakeRun, SharedService } from './shellFakes';
 
 jest.mock('../../clone/CloneDialog', () => ({ showCloneDialog: jest.fn() }));
 jest.mock('../../clone/confirmDelete', () => ({ confirmDelete: jest.fn() }));
@@ -19,17 +19,17 @@ function refusal(status: number, message: string): Error {
 }
 
 describe('RunActions', () => {
-  let service: FakeService;
+  let service: SharedService;
   let openDashboard: jest.Mock;
   let actions: RunActions;
 
   beforeEach(() => {
     jest.mocked(confirmDelete).mockReset().mockResolvedValue(true);
     jest.mocked(showCloneDialog).mockReset().mockResolvedValue(null);
-    service = new FakeService();
+    service = new SharedService();
     openDashboard = jest.fn(async () => undefined);
     actions = new RunActions({
-      service: service.asService,
+      service: service,
       trans,
       openDashboard
     });
@@ -140,7 +140,7 @@ describe('RunActions', () => {
   });
 
   it('offers to start an engine that is missing', async () => {
-    service.engine = 'not running';
+    service.tell({ engine: 'not running' });
     service.operate.mockRejectedValue(
       refusal(503, 'The engine is not running.')
     );
@@ -160,7 +160,7 @@ describe('RunActions', () => {
   });
 
   it('stops an idle engine at once', async () => {
-    service.engine = 'idle';
+    service.tell({ engine: 'idle' });
     await actions.stopEngine();
     expect(service.stopEngine).toHaveBeenCalled();
   });

@@ -1,21 +1,19 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Dialog, ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { waitFor } from '@testing-library/dom';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 
-import {
-  FakeService,
-  fakeExperiment,
-  fakeRun
-} from '../../__tests__/shellFakes';
+import { fakeExperiment } from '../../__tests__/fakeService';
 import { ApiLevelError } from '../../api';
 import { showCloneDialog } from '../../clone/CloneDialog';
 import { confirmDelete } from '../../clone/confirmDelete';
 import { commandsPlugin } from '../../plugins/commands';
 import { ServerExtensionMissingError } from '../../request';
-import { IRunActions } from '../actions';
+import { EngineState, IRunActions } from '../../tokens';
 import { CommandIDs } from '../commandIDs';
 import { press } from './press';
+import { fakeRun, SharedService } from './shellFakes';
 
 jest.mock('../../clone/CloneDialog', () => ({ showCloneDialog: jest.fn() }));
 jest.mock('../../clone/confirmDelete', () => ({ confirmDelete: jest.fn() }));
@@ -29,7 +27,7 @@ const STATUS = {
 };
 
 describe('the commands plugin', () => {
-  let service: FakeService;
+  let service: SharedService;
   let commands: CommandRegistry;
   let actions: IRunActions;
   let addItem: jest.Mock;
@@ -37,7 +35,7 @@ describe('the commands plugin', () => {
   beforeEach(async () => {
     jest.mocked(confirmDelete).mockReset().mockResolvedValue(true);
     jest.mocked(showCloneDialog).mockReset().mockResolvedValue(null);
-    service = new FakeService();
+    service = new SharedService();
     service.runs = [
       fakeRun(),
       fakeRun({ run_id: 2, status: 'queued', knobs: {} }),
@@ -47,7 +45,7 @@ describe('the commands plugin', () => {
     addItem = jest.fn();
     actions = await commandsPlugin.activate(
       { commands } as unknown as JupyterFrontEnd,
-      service.asService,
+      service,
       { addItem } as unknown as ICommandPalette,
       nullTranslator
     );
@@ -71,7 +69,7 @@ describe('the commands plugin', () => {
   it('works without a palette and a translator', async () => {
     await commandsPlugin.activate(
       { commands: new CommandRegistry() } as unknown as JupyterFrontEnd,
-      service.asService,
+      service,
       null,
       null
     );
@@ -178,9 +176,9 @@ describe('the commands plugin', () => {
   describe('runs that are not named', () => {
     it('are asked for among those that the operation is legal for', async () => {
       const done = commands.execute(CommandIDs.stopRuns);
-      const dialog = await press('Stop', node => {
+      const dialog = await press('Stop', async node => {
         const boxes = node.querySelectorAll<HTMLInputElement>('input');
-        expect(document.activeElement).toBe(boxes[0]);
+        await waitFor(() => expect(document.activeElement).toBe(boxes[0]));
         expect(boxes).toHaveLength(2);
         boxes[1].click();
       });
@@ -292,7 +290,8 @@ describe('the commands plugin', () => {
       ['running', 'success', 'is running (version 0.1.0, home /srv/lab).'],
       ['idle', 'info', 'is idle: it has no run to train'],
       ['not running', 'info', 'It starts with the first experiment']
-    ])('is shown: %s', async (state, type, message) => {
+    ])('is shown: %s', async (word, type, message) => {
+      const state = word as EngineState;
       service.status.mockResolvedValue({ ...STATUS, state });
       await commands.execute(CommandIDs.showEngine);
       expect(shown()).toEqual([
@@ -325,7 +324,10 @@ describe('the commands plugin', () => {
     service.tell({ engine: 'not running' });
     await commands.execute(CommandIDs.startEngine);
     expect(service.startEngine).toHaveBeenCalled();
-    service.tell({ engine: 'idle', experiments: [fakeExperiment('a')] });
+    service.tell({
+      engine: 'idle',
+      experiments: [fakeExperiment({ name: 'a' })]
+    });
     await commands.execute(CommandIDs.stopEngine);
     expect(service.stopEngine).toHaveBeenCalled();
   });

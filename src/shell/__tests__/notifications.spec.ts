@@ -3,12 +3,12 @@ import { Notification } from '@jupyterlab/apputils';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 
-import { FakeService, fakeRun } from '../../__tests__/shellFakes';
 import { notificationsPlugin } from '../../plugins/notifications';
-import { IRunActions } from '../actions';
+import { IRunActions } from '../../tokens';
 import { CommandIDs } from '../commandIDs';
 import { RunNotifier } from '../notifier';
 import { LabSettings } from '../settings';
+import { fakeRun, SharedService } from './shellFakes';
 
 const trans = nullTranslator.load('rapidfire_lab');
 
@@ -55,7 +55,7 @@ function shown() {
   );
 }
 
-let service: FakeService;
+let service: SharedService;
 let openDashboard: jest.Mock;
 
 beforeEach(() => {
@@ -65,7 +65,7 @@ beforeEach(() => {
   requestPermission.mockReset();
   browserWith(FakeNotification);
   hide(false);
-  service = new FakeService();
+  service = new SharedService();
   openDashboard = jest.fn(async () => undefined);
 });
 
@@ -86,7 +86,7 @@ describe('RunNotifier', () => {
     settings = new LabSettings(null);
     notifier = new RunNotifier({
       actions: fakeActions(),
-      service: service.asService,
+      service: service,
       settings,
       trans
     });
@@ -223,7 +223,7 @@ describe('the command for desktop notifications', () => {
     commands = new CommandRegistry();
     await notificationsPlugin.activate(
       { commands } as unknown as JupyterFrontEnd,
-      service.asService,
+      service,
       fakeActions(),
       null,
       null,

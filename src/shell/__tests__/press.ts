@@ -16,7 +16,7 @@ export interface IShownDialog {
  */
 export async function press(
   label: string,
-  before: (dialog: HTMLElement) => void = () => undefined
+  before: (dialog: HTMLElement) => void | Promise<void> = () => undefined
 ): Promise<IShownDialog> {
   const dialog = await waitFor(() => {
     const found = document.querySelector<HTMLElement>('.jp-Dialog');
@@ -25,7 +25,7 @@ export async function press(
     expect(found?.contains(document.activeElement)).toBe(true);
     return found as HTMLElement;
   });
-  before(dialog);
+  await before(dialog);
   const buttons = [
     ...dialog.querySelectorAll<HTMLElement>('.jp-Dialog-footer button')
   ];

@@ -2,20 +2,20 @@ import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { IRunningSessions, RunningSessionManagers } from '@jupyterlab/running';
 
-import { FakeService, fakeRun } from '../../__tests__/shellFakes';
 import { runningPlugin } from '../../plugins/running';
-import { IRunActions } from '../actions';
+import { IRunActions } from '../../tokens';
 import { RunningManager } from '../running';
+import { fakeRun, SharedService } from './shellFakes';
 
 describe('the running plugin', () => {
-  let service: FakeService;
+  let service: SharedService;
   let actions: jest.Mocked<
     Pick<IRunActions, 'openDashboard' | 'stop' | 'stopEngine'>
   >;
   let manager: IRunningSessions.IManager;
 
   beforeEach(async () => {
-    service = new FakeService();
+    service = new SharedService();
     service.runs = [
       fakeRun({ run_id: 3 }),
       fakeRun({ run_id: 4, status: 'completed' }),
@@ -29,7 +29,7 @@ describe('the running plugin', () => {
     const managers = new RunningSessionManagers();
     await runningPlugin.activate(
       {} as JupyterFrontEnd,
-      service.asService,
+      service,
       actions as unknown as IRunActions,
       managers,
       null
@@ -48,7 +48,7 @@ describe('the running plugin', () => {
   it('does without the panel', async () => {
     await runningPlugin.activate(
       {} as JupyterFrontEnd,
-      service.asService,
+      service,
       actions as unknown as IRunActions,
       null,
       null
@@ -114,7 +114,7 @@ describe('the running plugin', () => {
   it('follows the runs and the engine while it lives', () => {
     const changed = jest.fn();
     manager.runningChanged.connect(changed);
-    service.modelChanged.emit();
+    service.model.changed.emit();
     expect(changed).toHaveBeenCalledTimes(1);
     service.changed.emit();
     expect(changed).toHaveBeenCalledTimes(2);

@@ -11,14 +11,15 @@ import { MessageLoop } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import { Panel, SplitPanel, Widget } from '@lumino/widgets';
 
-import { FakeService, fakeExperiment } from '../../__tests__/shellFakes';
+import { fakeExperiment } from '../../__tests__/fakeService';
 import plugins from '../../index';
 import { dashboardPlugin } from '../../plugins/dashboard';
 import { launcherPlugin } from '../../plugins/launcher';
 import { sidebarPlugin } from '../../plugins/sidebar';
-import { IRunActions } from '../actions';
+import { IRunActions } from '../../tokens';
 import { CommandIDs } from '../commandIDs';
 import { DashboardTab } from '../dashboards';
+import { SharedService, sharedService } from './shellFakes';
 
 jest.mock('../../sidebar/Sidebar', () => fakeViews());
 jest.mock('../../dashboard/Dashboard', () => fakeViews());
@@ -92,7 +93,7 @@ describe('the sidebar plugin', () => {
     const add = jest.fn();
     await sidebarPlugin.activate(
       app,
-      new FakeService().asService,
+      sharedService(),
       actions,
       null,
       { add } as unknown as ILayoutRestorer,
@@ -112,7 +113,7 @@ describe('the sidebar plugin', () => {
     const save = jest.fn(async () => undefined);
     await sidebarPlugin.activate(
       app,
-      new FakeService().asService,
+      sharedService(),
       actions,
       null,
       null,
@@ -140,7 +141,7 @@ describe('the sidebar plugin', () => {
     const { app, shell } = appWith(LAB);
     await sidebarPlugin.activate(
       app,
-      new FakeService().asService,
+      sharedService(),
       actions,
       null,
       null,
@@ -158,7 +159,7 @@ describe('the sidebar plugin', () => {
     const addItem = jest.fn();
     await sidebarPlugin.activate(
       app,
-      new FakeService().asService,
+      sharedService(),
       actions,
       { addItem },
       null,
@@ -174,7 +175,7 @@ describe('the sidebar plugin', () => {
     const { app, shell } = appWith(LAB);
     await sidebarPlugin.activate(
       app,
-      new FakeService().asService,
+      sharedService(),
       actions,
       null,
       null,
@@ -190,10 +191,10 @@ describe('the sidebar plugin', () => {
 });
 
 describe('the dashboard plugin', () => {
-  let service: FakeService;
+  let service: SharedService;
 
   beforeEach(() => {
-    service = new FakeService();
+    service = new SharedService();
   });
 
   async function activate(
@@ -204,7 +205,7 @@ describe('the dashboard plugin', () => {
     const { app, commands, shell } = appWith(capacity);
     await dashboardPlugin.activate(
       app,
-      service.asService,
+      service,
       actions,
       null,
       labShell,
@@ -238,7 +239,9 @@ describe('the dashboard plugin', () => {
       experiment: 'digits'
     });
     expect(await commands.execute(CommandIDs.openDashboard)).toBe(named);
-    service.experiments = [fakeExperiment('newer'), ...service.experiments];
+    service.tell({
+      experiments: [fakeExperiment({ name: 'newer' }), ...service.experiments]
+    });
     expect(await commands.execute(CommandIDs.openDashboard)).not.toBe(named);
     expect(shell.areas.main.widgets).toHaveLength(2);
   });

@@ -4,20 +4,20 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { fireEvent, screen, waitFor } from '@testing-library/dom';
 import { Widget } from '@lumino/widgets';
 
-import { FakeService, fakeRun } from '../../__tests__/shellFakes';
 import { statusPlugin } from '../../plugins/status';
 import { CommandIDs } from '../commandIDs';
 import { StatusItem } from '../StatusItem';
+import { fakeRun, SharedService, sharedService } from './shellFakes';
 
 const trans = nullTranslator.load('rapidfire_lab');
 
 describe('StatusItem', () => {
-  let service: FakeService;
+  let service: SharedService;
   let open: jest.Mock;
   let item: StatusItem;
 
   beforeEach(() => {
-    service = new FakeService();
+    service = new SharedService();
     service.runs = [
       fakeRun({ progress: 0.2 }),
       fakeRun({ run_id: 2, status: 'queued', progress: 0 }),
@@ -25,7 +25,7 @@ describe('StatusItem', () => {
       fakeRun({ run_id: 4, status: 'stopped', progress: 0.1 })
     ];
     open = jest.fn();
-    item = new StatusItem({ service: service.asService, trans, open });
+    item = new StatusItem({ service: service, trans, open });
     Widget.attach(item, document.body);
   });
 
@@ -84,10 +84,10 @@ describe('StatusItem', () => {
 
 describe('the status plugin', () => {
   it('does without a status bar', async () => {
-    const service = new FakeService();
+    const service = sharedService();
     await statusPlugin.activate(
       {} as JupyterFrontEnd,
-      service.asService,
+      service,
       null,
       null,
       null
@@ -96,12 +96,12 @@ describe('the status plugin', () => {
   });
 
   it('shows the item while something trains, and opens the sidebar', async () => {
-    const service = new FakeService();
+    const service = sharedService();
     const registerStatusItem = jest.fn();
     const execute = jest.fn();
     await statusPlugin.activate(
       { commands: { execute } } as unknown as JupyterFrontEnd,
-      service.asService,
+      service,
       { registerStatusItem } as IStatusBar,
       null,
       null

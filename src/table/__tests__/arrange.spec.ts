@@ -1,9 +1,13 @@
+import { nullTranslator, TranslationBundle } from '@jupyterlab/translation';
+
 import { fakeRun } from '../../__tests__/fakeService';
-import { knobLabels } from '../../components/knobLabels';
+import { knobLabels } from '../../format';
 import { IRun } from '../../tokens';
 import { arrange, keyMetric } from '../arrange';
 import { pickRuns } from '../pickRuns';
 import { completeState } from '../tableState';
+
+const trans = nullTranslator.load('rapidfire_lab');
 
 const runs = (...options: Partial<IRun>[]) =>
   options.map((option, index) => fakeRun({ run_id: index + 1, ...option }));
@@ -12,14 +16,20 @@ const LINEAGE = runs({}, {}, { parent: 1 }, { parent: 3 }, { parent: 2 });
 
 function ids(all: readonly IRun[], kept: unknown = {}) {
   const byLoss = ({ loss }: IRun) => loss;
-  return arrange(all, completeState(kept), 'running', byLoss).map(
+  return arrange(all, completeState(kept), 'running', byLoss, trans).map(
     ({ run }) => run.run_id
   );
 }
 
 describe('arrange', () => {
   it('puts clones beneath their parents, in steps', () => {
-    const places = arrange(LINEAGE, completeState({}), 'running', () => null);
+    const places = arrange(
+      LINEAGE,
+      completeState({}),
+      'running',
+      () => null,
+      trans
+    );
     expect(places.map(({ run, depth }) => [run.run_id, depth])).toEqual([
       [1, 0],
       [3, 1],
@@ -74,10 +84,20 @@ describe('arrange', () => {
     expect(ids(all, { filter })).toEqual(found);
   });
 
+  it.each(['läuft', 'running'])('finds a status as it is shown: %s', filter => {
+    const german = {
+      __: (text: string) => (text === 'running' ? 'läuft' : text)
+    } as TranslationBundle;
+    const all = runs({ status: 'completed' }, {});
+    const state = completeState({ filter });
+    const places = arrange(all, state, 'running', () => null, german);
+    expect(places.map(({ run }) => run.run_id)).toEqual([2]);
+  });
+
   it('filters by what a status is called with the engine gone', () => {
     const all = runs({}, { status: 'completed' });
     const state = completeState({ statuses: ['interrupted'] });
-    const places = arrange(all, state, 'not running', () => null);
+    const places = arrange(all, state, 'not running', () => null, trans);
     expect(places.map(({ run }) => run.run_id)).toEqual([1]);
   });
 });

@@ -3,9 +3,10 @@ import * as React from 'react';
 
 import { explainError } from '../explain';
 import { IRunService, IRunsModel } from '../tokens';
+import { PanelNote } from '../widgets/PanelNote';
 import { handOver } from './handOver';
 
-export interface IEmptyStateProps {
+interface INoRunsProps {
   service: IRunService;
   model: IRunsModel;
 
@@ -24,12 +25,15 @@ experiment.run_fit(handle, configs, seed=42)`;
 /**
  * Why there are no rows, and what to do about it.
  */
-export function EmptyState(props: IEmptyStateProps): JSX.Element | null {
+export function NoRuns(props: INoRunsProps): JSX.Element | null {
   const { service, model, count, onClearFilter, trans } = props;
   if (count) {
     return (
-      <div className="jp-rf-EmptyState">
-        <p>{trans.__('No run matches the filter.')}</p>
+      <PanelNote
+        title={trans.__('No run matches the filter.')}
+        role="none"
+        isSmall
+      >
         <button
           type="button"
           className="jp-rf-Button"
@@ -40,38 +44,32 @@ export function EmptyState(props: IEmptyStateProps): JSX.Element | null {
         >
           {trans.__('Clear filter')}
         </button>
-      </div>
+      </PanelNote>
     );
   }
   if (model.problem) {
-    return (
-      <div className="jp-rf-EmptyState jp-mod-problem">
-        <p>{explainError(model.problem, trans)}</p>
-      </div>
-    );
+    const title = explainError(model.problem, trans);
+    return <PanelNote title={title} role="none" isSmall isProblem />;
   }
   if (service.connection === 'unavailable') {
     // The connection line says why.
     return null;
   }
   if (!model.isReady) {
-    return (
-      <div className="jp-rf-EmptyState">
-        <p>{trans.__('Asking the server for runs…')}</p>
-      </div>
-    );
+    const title = trans.__('Asking the server for runs…');
+    return <PanelNote title={title} role="none" isSmall />;
   }
   if (model.experiment !== null) {
-    return (
-      <div className="jp-rf-EmptyState">
-        <p>{trans.__('Experiment %1 has no runs yet.', model.experiment)}</p>
-      </div>
-    );
+    const title = trans.__('Experiment %1 has no runs yet.', model.experiment);
+    return <PanelNote title={title} role="none" isSmall />;
   }
   return (
-    <div className="jp-rf-EmptyState">
-      <p>{trans.__('No experiment yet. Start one in a notebook:')}</p>
-      <pre className="jp-rf-EmptyState-hint">{HINT}</pre>
-    </div>
+    <PanelNote
+      title={trans.__('No experiment yet. Start one in a notebook:')}
+      role="none"
+      isSmall
+    >
+      <pre className="jp-rf-NoRuns-hint">{HINT}</pre>
+    </PanelNote>
   );
 }
