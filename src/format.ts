@@ -1,4 +1,4 @@
-import { KnobValue } from './tokens';
+import { IRun, KnobValue } from './tokens';
 
 /**
  * A number or other value of a knob or metric, short enough for a table cell.
@@ -51,4 +51,32 @@ const SECTIONS = ['train', 'user_knobs', 'args', 'name'];
 export function shortKnob(path: string): string {
   const parts = path.split('.').filter(part => !SECTIONS.includes(part));
   return parts[parts.length - 1] ?? path;
+}
+
+/**
+ * Short names of knobs; those that share one are called by their whole path.
+ */
+export function knobLabels(paths: readonly string[]): Map<string, string> {
+  const counts = new Map<string, number>();
+  for (const path of paths) {
+    const short = shortKnob(path);
+    counts.set(short, (counts.get(short) ?? 0) + 1);
+  }
+  return new Map(
+    paths.map(path => {
+      const short = shortKnob(path);
+      return [path, counts.get(short) === 1 ? short : path];
+    })
+  );
+}
+
+/**
+ * What is particular to a run: "lr 0.01, batch_size 32".
+ */
+export function knobsText(run: IRun, paths: readonly string[]): string {
+  const labels = knobLabels(paths);
+  return paths
+    .filter(path => run.knobs[path] !== undefined)
+    .map(path => `${labels.get(path)} ${formatValue(run.knobs[path])}`)
+    .join(', ');
 }

@@ -8,7 +8,6 @@ import { servicePlugin } from './plugins/service';
 import { sidebarPlugin } from './plugins/sidebar';
 import { statusPlugin } from './plugins/status';
 
-export { IRunActions } from './actions';
 export * from './tokens';
 
 export default [

@@ -10,8 +10,15 @@ import { IRun, IRunsAnswer, IRunsModel, OperationName } from './tokens';
 export class RunsState {
   /**
    * @param asked - Name of the experiment; null follows the newest.
+   * @param defaultMetric - Until a view chooses one; null leaves it to the server, and so does one
+   * that the runs do not have.
    */
-  constructor(readonly asked: string | null) {}
+  constructor(
+    readonly asked: string | null,
+    defaultMetric: string | null = null
+  ) {
+    this._defaultMetric = defaultMetric;
+  }
 
   readonly changed = new Signal<this, void>(this);
 
@@ -39,8 +46,9 @@ export class RunsState {
     if (this.asked !== null) {
       query.experiment = this.asked;
     }
-    if (this._chosenMetric !== null) {
-      query.metric = this._chosenMetric;
+    const metric = this._chosenMetric ?? this._defaultMetric;
+    if (metric !== null) {
+      query.metric = metric;
     }
     return { ...query, ...this._cursor };
   }
@@ -54,6 +62,15 @@ export class RunsState {
     if (name !== this._chosenMetric) {
       this._chosenMetric = name;
       this.askForAll();
+    }
+  }
+
+  set defaultMetric(name: string | null) {
+    if (name !== this._defaultMetric) {
+      this._defaultMetric = name;
+      if (this._chosenMetric === null) {
+        this.askForAll();
+      }
     }
   }
 
@@ -137,6 +154,7 @@ export class RunsState {
 
   private _cursor: { epoch: string; since: number } | null = null;
   private _chosenMetric: string | null = null;
+  private _defaultMetric: string | null;
   private _generation = 0;
 }
 
@@ -145,7 +163,7 @@ function isSame(before: IRun, told: IRun): boolean {
 }
 
 /** What the service does for its models. */
-export interface IRunsModelOptions {
+interface IRunsModelOptions {
   state: RunsState;
 
   /** Have the server asked soon. */

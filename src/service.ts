@@ -107,6 +107,21 @@ export class RunService implements IRunService {
     this._refreshIfHidden = value;
   }
 
+  /** The key metric until a view chooses one; null leaves it to the server. */
+  set defaultMetric(name: string | null) {
+    if (name === this._defaultMetric) {
+      return;
+    }
+    this._defaultMetric = name;
+    // Settings come later than the first views.
+    for (const { state } of this._watched.values()) {
+      state.defaultMetric = name;
+    }
+    if (this._watched.size) {
+      void this.refresh();
+    }
+  }
+
   watch(experiment: string | null): IRunsModel {
     const watched = this._watched.get(experiment) ?? this._begin(experiment);
     watched.handles += 1;
@@ -237,7 +252,7 @@ export class RunService implements IRunService {
   }
 
   private _begin(experiment: string | null): IWatched {
-    const state = new RunsState(experiment);
+    const state = new RunsState(experiment, this._defaultMetric);
     state.ended.connect((_, run) => {
       const name = state.experiment ?? '';
       // The newest experiment may be watched under its name too.
@@ -412,6 +427,7 @@ export class RunService implements IRunService {
   private _failures = 0;
   private _refreshInterval = ACTIVE_MS;
   private _refreshIfHidden = true;
+  private _defaultMetric: string | null = null;
   private _underWay: Promise<void> = Promise.resolve();
   private _waiting: Promise<void> | null = null;
 }

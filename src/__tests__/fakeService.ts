@@ -1,11 +1,11 @@
 import { Signal } from '@lumino/signaling';
 
-import { IRunActions } from '../actions';
 import {
   Connection,
   EngineState,
   IExperiment,
   IRun,
+  IRunActions,
   IRunDetail,
   IRunService,
   IRunsModel,

@@ -222,6 +222,23 @@ describe('RunService', () => {
     expect(server.queries).toContain('?experiment=digits&metric=accuracy');
   });
 
+  it('starts with the default metric, also where that comes late', async () => {
+    const early = service.watch('digits');
+    await service.refresh();
+    service.defaultMetric = 'accuracy';
+    await service.refresh();
+    expect(server.queries).toContain('?experiment=digits&metric=accuracy');
+    service.watch('letters');
+    await service.refresh();
+    expect(server.queries).toContain('?experiment=letters&metric=accuracy');
+    early.setMetric('loss');
+    service.defaultMetric = 'f1';
+    await service.refresh();
+    expect(server.queries).toContain('?experiment=letters&metric=f1');
+    expect(server.queries).toContain('?experiment=digits&metric=loss');
+    expect(server.queries).not.toContain('?experiment=digits&metric=f1');
+  });
+
   it('shares one state and one question between handles', async () => {
     const [one, two] = [service.watch('digits'), service.watch('digits')];
     await service.refresh();

@@ -10,7 +10,7 @@ const DASHES: readonly (readonly number[])[] = [
 ];
 
 /** How a run's curve looks, everywhere. */
-export interface IMark {
+interface IMark {
   /** CSS colour, to be resolved by the page. */
   colour: string;
   dash: readonly number[];

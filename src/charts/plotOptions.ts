@@ -17,7 +17,7 @@ export interface IInk {
 }
 
 /** What the options need of the plot that they are for. */
-export interface IPlotParts {
+interface IPlotParts {
   /** Read anew at every drawing: the theme may have changed. */
   ink(): IInk;
   dataIdx(series: number, at: number, x: number): number | null;

@@ -1,7 +1,7 @@
 import { ISeriesAnswer } from '../tokens';
 
 /** A curve in three numbers, for those who do not see it. */
-export interface ISummary {
+interface ISummary {
   runId: number;
   last: number | null;
   min: number | null;

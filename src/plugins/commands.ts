@@ -5,12 +5,14 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { IRunActions, RunActions } from '../actions';
-import { CommandIDs } from '../commandIDs';
+// Needed at activation: the actions are what is provided.
+// eslint-disable-next-line jupyter/prefer-lazy-imports
+import { RunActions } from '../shell/actions';
+import { CommandIDs } from '../shell/commandIDs';
 // Needed at activation: these are the commands.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { addEngineCommands, addRunCommands } from '../commands';
-import { IRunService } from '../tokens';
+import { addEngineCommands, addRunCommands } from '../shell/commands';
+import { IRunActions, IRunService } from '../tokens';
 
 const LISTED = [
   CommandIDs.showEngine,

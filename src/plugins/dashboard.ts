@@ -8,14 +8,12 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { JSONExt, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { IRunActions } from '../actions';
-import { experimentIn, experimentSchema } from '../commandArgs';
-import { CommandIDs } from '../commandIDs';
-// Needed at activation: the layout restorer takes its tracker. The dashboard itself is loaded later.
-// eslint-disable-next-line jupyter/prefer-lazy-imports
-import { Dashboards } from '../dashboards';
 import { logoIcon } from '../icons';
-import { IRunService } from '../tokens';
+import { experimentIn, experimentSchema } from '../shell/commandArgs';
+import { CommandIDs } from '../shell/commandIDs';
+// Needed at activation: the layout restorer takes its tracker. The dashboard itself is loaded later.
+import { Dashboards } from '../shell/dashboards';
+import { IRunActions, IRunService } from '../tokens';
 
 /** A shell for single documents has no second place in its main area. */
 const AREAS_OF_ANY_SHELL = ['main', 'down', 'right'];

@@ -5,7 +5,7 @@ import {
 import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { CommandIDs } from '../commandIDs';
+import { CommandIDs } from '../shell/commandIDs';
 
 /**
  * A card that opens the dashboard.

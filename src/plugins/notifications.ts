@@ -10,17 +10,16 @@ import {
   TranslationBundle
 } from '@jupyterlab/translation';
 
-import { IRunActions } from '../actions';
-import { CommandIDs } from '../commandIDs';
-import { askDesktopPermission, DesktopPermission } from '../desktop';
+import { CommandIDs } from '../shell/commandIDs';
+import { askDesktopPermission, DesktopPermission } from '../shell/desktop';
 // Needed at activation: runs may end at any time.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { RunNotifier } from '../notifier';
+import { RunNotifier } from '../shell/notifier';
 // Loaded by the above anyway.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { attempt, PASSING, STAYING } from '../notify';
-import { LabSettings } from '../settings';
-import { IRunService } from '../tokens';
+import { attempt, PASSING, STAYING } from '../shell/notify';
+import { LabSettings } from '../shell/settings';
+import { IRunActions, IRunService } from '../tokens';
 
 /**
  * Tells of runs that ended, on the page and, where the user wants it, on the desktop.

@@ -5,13 +5,12 @@ import {
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { IRunActions } from '../actions';
 // Light, and needed as soon as a notebook is restored; what it shows is loaded when it is shown.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { RunsOutput } from '../runsOutput';
-import { RUNS_MIME_TYPE } from '../runsReference';
-import { ServerHome } from '../serverHome';
-import { IRunService } from '../tokens';
+import { RunsOutput } from '../output/runsOutput';
+import { RUNS_MIME_TYPE } from '../output/runsReference';
+import { ServerHome } from '../output/serverHome';
+import { IRunActions, IRunService } from '../tokens';
 
 // Widgets are at -10 and a kernel's display has one as well: ours outlives the kernel.
 const RANK = -20;

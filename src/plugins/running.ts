@@ -5,11 +5,10 @@ import {
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { IRunActions } from '../actions';
 // Needed at activation: the panel takes the manager itself.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { RunningManager } from '../running';
-import { IRunService } from '../tokens';
+import { RunningManager } from '../shell/running';
+import { IRunActions, IRunService } from '../tokens';
 
 /**
  * Lists the engine and its runs with all else that is running.

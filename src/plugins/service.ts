@@ -7,15 +7,14 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 // Needed at activation: what is provided here is what all other plugins wait for.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
 import { RunService } from '../service';
+import { LabSettings, SETTINGS_ID } from '../shell/settings';
 import { IRunService } from '../tokens';
 
-const PLUGIN_ID = 'rapidfire-lab:plugin';
-
 /**
- * Gives all other plugins the live runs, at the pace of the settings.
+ * Gives all other plugins the live runs, as the settings have it.
  */
 export const servicePlugin: JupyterFrontEndPlugin<IRunService> = {
-  id: PLUGIN_ID,
+  id: SETTINGS_ID,
   description: 'Keeps the runs of the RapidFire Lab engine up to date.',
   autoStart: true,
   provides: IRunService,
@@ -27,30 +26,13 @@ export const servicePlugin: JupyterFrontEndPlugin<IRunService> = {
     const service = new RunService({
       settings: app.serviceManager.serverSettings
     });
-    void follow(registry, service);
+    // They live, like the service, as long as the page.
+    const settings = new LabSettings(registry);
+    settings.changed.connect(({ values }) => {
+      service.refreshInterval = 1000 * values.refreshInterval;
+      service.refreshIfHidden = values.refreshIfHidden;
+      service.defaultMetric = values.keyMetric || null;
+    });
     return service;
   }
 };
-
-/** Settings that cannot be loaded leave the defaults: training is shown all the same. */
-async function follow(
-  registry: ISettingRegistry | null,
-  service: RunService
-): Promise<void> {
-  try {
-    const settings = await registry?.load(PLUGIN_ID);
-    const apply = () => {
-      const { refreshInterval, refreshIfHidden } = settings?.composite ?? {};
-      if (typeof refreshInterval === 'number') {
-        service.refreshInterval = 1000 * refreshInterval;
-      }
-      if (typeof refreshIfHidden === 'boolean') {
-        service.refreshIfHidden = refreshIfHidden;
-      }
-    };
-    settings?.changed.connect(apply);
-    apply();
-  } catch (error) {
-    console.warn('The settings of RapidFire Lab could not be loaded.', error);
-  }
-}

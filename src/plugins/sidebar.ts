@@ -7,13 +7,12 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { IRunActions } from '../actions';
-import { CommandIDs } from '../commandIDs';
-import type { ISidebarState } from '../components/Sidebar';
-import { SidebarPanel } from '../components/SidebarPanel';
 import { logoIcon } from '../icons';
-import { KeptState } from '../state';
-import { IRunService } from '../tokens';
+import { CommandIDs } from '../shell/commandIDs';
+import { KeptState } from '../shell/state';
+import type { ISidebarState } from '../sidebar/Sidebar';
+import { SidebarPanel } from '../sidebar/SidebarPanel';
+import { IRunActions, IRunService } from '../tokens';
 
 const SIDEBAR_ID = 'rapidfire-lab:sidebar';
 
@@ -45,7 +44,7 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
 
     const kept = new KeptState(stateDB, SIDEBAR_ID);
     const fill = async () => {
-      const { SidebarWidget } = await import('../components/Sidebar');
+      const { SidebarWidget } = await import('../sidebar/Sidebar');
       const state = (await kept.fetch()) as ISidebarState;
       const onStateChange = (changed: ISidebarState) => kept.save(changed);
       panel.addWidget(

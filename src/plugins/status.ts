@@ -7,11 +7,11 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
-import { CommandIDs } from '../commandIDs';
+import { CommandIDs } from '../shell/commandIDs';
+import { LabSettings } from '../shell/settings';
 // Needed at activation: the status bar takes the item itself.
 // eslint-disable-next-line jupyter/prefer-lazy-imports
-import { StatusItem } from '../components/StatusItem';
-import { LabSettings } from '../settings';
+import { StatusItem } from '../shell/StatusItem';
 import { IRunService } from '../tokens';
 
 /**

@@ -1,0 +1,78 @@
+import * as React from 'react';
+
+import { defaultMetrics } from '../charts/metrics';
+import { soloed, toggled } from '../charts/visibility';
+import { PanelNote } from '../widgets/PanelNote';
+import { ChartsToolbar } from './ChartsToolbar';
+import { MetricChart } from './MetricChart';
+import { IPanelProps } from './panel';
+import { RunLegend } from './RunLegend';
+import { useMetrics } from './useMetrics';
+import { useTheme } from './useTheme';
+
+/**
+ * A chart per metric with the curves of all runs, and the legend that they share.
+ */
+export function ChartsTab(props: IPanelProps): JSX.Element {
+  const { service, model, trans, state, setState, experiment } = props;
+  const metrics = useMetrics(service, model, experiment);
+  const [paused, setPaused] = React.useState(false);
+  const [focus, setFocus] = React.useState<number | null>(null);
+  const theme = useTheme();
+  const syncKey = React.useId();
+  const hidden = React.useMemo(() => new Set(state.hidden), [state.hidden]);
+  if (!model.runs.length) {
+    return <PanelNote title={trans.__('This experiment has no runs yet')} />;
+  }
+  const chosen = state.charts ?? defaultMetrics(metrics ?? []);
+  const shown = (metrics ?? []).filter(metric => chosen.includes(metric.name));
+  const runIds = model.runs.map(run => run.run_id);
+  return (
+    <div className="jp-rf-Charts">
+      <ChartsToolbar
+        trans={trans}
+        state={state}
+        setState={setState}
+        metrics={metrics ?? []}
+        chosen={chosen}
+        paused={paused}
+        onPause={setPaused}
+      />
+      <div className="jp-rf-Charts-body">
+        <RunLegend
+          model={model}
+          trans={trans}
+          hidden={hidden}
+          onToggle={id => setState({ hidden: toggled(state.hidden, id) })}
+          onSolo={id => setState({ hidden: soloed(state.hidden, runIds, id) })}
+          onShowAll={() => setState({ hidden: [] })}
+          onFocus={setFocus}
+        />
+        <div className="jp-rf-Charts-grid">
+          {metrics !== null && !metrics.length && (
+            <PanelNote title={trans.__('No metrics yet')}>
+              {trans.__('They appear with the first trained minibatches.')}
+            </PanelNote>
+          )}
+          {shown.map(metric => (
+            <MetricChart
+              key={`${metric.per} ${metric.name}`}
+              service={service}
+              model={model}
+              trans={trans}
+              metric={metric}
+              axis={state.axis}
+              log={state.log}
+              smoothing={state.smoothing}
+              hidden={hidden}
+              focus={focus}
+              paused={paused}
+              theme={theme}
+              syncKey={syncKey}
+            />
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}

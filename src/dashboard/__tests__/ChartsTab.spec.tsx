@@ -1,0 +1,255 @@
+import { act, fireEvent, render, screen, within } from '@testing-library/react';
+import * as React from 'react';
+
+import { loadPlots } from '../../charts/load';
+import { IPlot, IPlotListener, IPlotOptions } from '../../charts/types';
+import { ChartsTab } from '../ChartsTab';
+import { IDashboardState } from '../dashboardState';
+import { fakeModel, fakeRun, fakeService, panelProps } from './dashboardFakes';
+
+jest.mock('../../charts/load', () => ({ loadPlots: jest.fn() }));
+
+// jsdom lays nothing out: elements have a width of their own here.
+jest.mock('../useWidth', () => ({ useWidth: () => 500 }));
+jest.mock('../useVisible', () => ({ useVisible: () => true }));
+
+const plot: jest.Mocked<IPlot> = {
+  update: jest.fn(),
+  setHidden: jest.fn(),
+  setFocus: jest.fn(),
+  setSize: jest.fn(),
+  recolour: jest.fn(),
+  resetZoom: jest.fn(),
+  dispose: jest.fn()
+};
+const createPlot = jest.fn();
+
+function listener(): IPlotListener {
+  const options: IPlotOptions = createPlot.mock.calls[0][2];
+  return options;
+}
+
+/** Let time pass. React renders at the end of each stretch, and what it starts runs in the next. */
+async function pass(milliseconds: number) {
+  for (let i = 0; i < 5; i += 1) {
+    await act(() => jest.advanceTimersByTimeAsync(milliseconds / 5));
+  }
+}
+
+async function open(state: Partial<IDashboardState> = {}, fake = fakeModel()) {
+  const service = fakeService(fake.model);
+  const props = panelProps(service, fake.model, {
+    charts: ['val_loss'],
+    ...state
+  });
+  const view = render(<ChartsTab {...props} />);
+  const show = (change: Partial<IDashboardState>) =>
+    view.rerender(
+      <ChartsTab {...props} state={{ ...props.state, ...change }} />
+    );
+  await pass(100);
+  return { ...props, ...fake, service, show, unmount: view.unmount };
+}
+
+describe('the charts', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+    jest.clearAllMocks();
+    createPlot.mockReturnValue(plot);
+    (loadPlots as jest.Mock).mockResolvedValue({ createPlot });
+  });
+  afterEach(() => jest.useRealTimers());
+
+  it('draw all runs of each chosen metric, and say so in words', async () => {
+    await open();
+    expect(createPlot).toHaveBeenCalledTimes(1);
+    const [, data, options] = createPlot.mock.calls[0];
+    expect(data).toMatchObject({ runIds: [1, 2], x: [10, 20] });
+    expect(options).toMatchObject({ axis: 'step', log: false });
+    screen.getByRole('img', {
+      name: 'Line chart of val_loss of 2 runs. Axis: Minibatch. Best now: run 1 with 0.1.'
+    });
+  });
+
+  it('show the most wanted metrics until others are chosen', async () => {
+    const { setState } = await open({ charts: null });
+    expect(createPlot).toHaveBeenCalledTimes(2);
+    const group = screen.getByRole('group', { name: 'Metrics with a chart' });
+    fireEvent.click(within(group).getByRole('checkbox', { name: /^val_loss/ }));
+    expect(setState).toHaveBeenCalledWith({ charts: ['minibatch_loss'] });
+  });
+
+  it('ask for the axis, and for points to the pixel', async () => {
+    const { service, show } = await open({ axis: 'epoch' });
+    expect(service.series).toHaveBeenLastCalledWith('first', {
+      metric: 'val_loss',
+      per: 'epoch',
+      x: 'step',
+      max_points: 1000
+    });
+    expect(createPlot.mock.calls[0][1].x).toEqual([1, 2]);
+    show({ axis: 'time' });
+    await pass(100);
+    expect(service.series.mock.lastCall?.[1].x).toBe('time');
+    expect(plot.dispose).toHaveBeenCalled();
+  });
+
+  it('fetch again when runs have moved, but not all the time', async () => {
+    const { service, model, show } = await open();
+    expect(service.series).toHaveBeenCalledTimes(1);
+    for (let step = 21; step < 31; step += 1) {
+      model.runs = [fakeRun(1, { step }), fakeRun(2)];
+      show({});
+      await pass(100);
+    }
+    expect(service.series).toHaveBeenCalledTimes(1);
+    await pass(1500);
+    expect(service.series).toHaveBeenCalledTimes(2);
+    await pass(5000);
+    expect(service.series).toHaveBeenCalledTimes(2);
+  });
+
+  it('rest while they are paused', async () => {
+    const { service, model, show } = await open();
+    fireEvent.click(screen.getByRole('button', { name: 'Pause' }));
+    model.runs = [fakeRun(1, { step: 30 }), fakeRun(2)];
+    show({});
+    await pass(3000);
+    expect(service.series).toHaveBeenCalledTimes(1);
+    fireEvent.click(screen.getByRole('button', { name: 'Paused' }));
+    await pass(100);
+    expect(service.series).toHaveBeenCalledTimes(2);
+  });
+
+  it('keep what they have when the server is away', async () => {
+    const { service, model, show } = await open();
+    service.series.mockRejectedValueOnce(new Error('away'));
+    model.runs = [fakeRun(1, { step: 30 }), fakeRun(2)];
+    show({});
+    await pass(2000);
+    screen.getByText('Not up to date: away');
+    screen.getByRole('img');
+    model.runs = [fakeRun(1, { step: 40 }), fakeRun(2)];
+    show({});
+    await pass(2000);
+    expect(screen.queryByText('Not up to date: away')).toBeNull();
+  });
+
+  it('hide a run, or all others, from the legend', async () => {
+    const { setState } = await open();
+    const run = screen.getByRole('button', { name: 'Show run 2' });
+    expect(run.getAttribute('aria-pressed')).toBe('true');
+    fireEvent.click(run);
+    expect(setState).toHaveBeenLastCalledWith({ hidden: [2] });
+    fireEvent.click(run, { altKey: true });
+    expect(setState).toHaveBeenLastCalledWith({ hidden: [1] });
+    fireEvent.click(screen.getByRole('button', { name: 'Show run 1 alone' }));
+    expect(setState).toHaveBeenLastCalledWith({ hidden: [2] });
+  });
+
+  it('leave hidden runs out, and bring them back', async () => {
+    const { setState } = await open({ hidden: [1] });
+    expect(plot.setHidden).toHaveBeenLastCalledWith(new Set([1]));
+    screen.getByRole('img', { name: /1 run\..*run 2 with 0.2/ });
+    fireEvent.click(screen.getByRole('button', { name: 'Show all' }));
+    expect(setState).toHaveBeenCalledWith({ hidden: [] });
+  });
+
+  it('bring a run to the front while the pointer is on it', async () => {
+    await open();
+    const run = screen.getByRole('button', { name: 'Show run 2' });
+    fireEvent.mouseEnter(run.parentElement!);
+    expect(plot.setFocus).toHaveBeenLastCalledWith(2);
+    fireEvent.mouseLeave(run.parentElement!);
+    expect(plot.setFocus).toHaveBeenLastCalledWith(null);
+  });
+
+  it('read the values at the cursor, best first', async () => {
+    await open();
+    const values = [
+      { runId: 1, value: 0.9 },
+      { runId: 2, value: 0.3 }
+    ];
+    const place = { left: 10, top: 10, nearest: 1 };
+    act(() => listener().onReading({ x: 20, values, ...place }));
+    const rows = screen.getByText('Minibatch 20').parentElement!;
+    expect(rows.textContent).toBe('Minibatch 20Run 20.3Run 10.9');
+    act(() => listener().onReading(null));
+    expect(screen.queryByText('Minibatch 20')).toBeNull();
+  });
+
+  it('can be zoomed out again', async () => {
+    await open();
+    act(() => listener().onZoom(true));
+    fireEvent.click(screen.getByRole('button', { name: 'Reset zoom' }));
+    expect(plot.resetZoom).toHaveBeenCalled();
+  });
+
+  it('are there as tables too', async () => {
+    await open();
+    fireEvent.click(screen.getByRole('button', { name: 'Show as table' }));
+    const table = screen.getByRole('table', { name: 'val_loss' });
+    const rows = within(table).getAllByRole('row');
+    expect(rows.map(row => row.textContent?.trim())).toEqual([
+      'RunKnobsLastMinMax',
+      '1lr 0.1, optimizer adam0.10.11',
+      '2lr 0.01, optimizer adam0.20.21'
+    ]);
+    expect(plot.dispose).toHaveBeenCalled();
+  });
+
+  it('follow the theme of the page', async () => {
+    await open();
+    plot.recolour.mockClear();
+    document.body.dataset.jpThemeLight = 'false';
+    await pass(10);
+    expect(plot.recolour).toHaveBeenCalled();
+  });
+
+  it('count what a log scale cannot show', async () => {
+    const fake = fakeModel();
+    const service = fakeService(fake.model);
+    service.series.mockResolvedValue({
+      metric: 'val_loss',
+      per: 'epoch',
+      x: 'step',
+      series: [{ run_id: 1, x: [1, 2], y: [0, 1], points: 2 }]
+    });
+    const state = { charts: ['val_loss'], log: true };
+    render(<ChartsTab {...panelProps(service, fake.model, state)} />);
+    await pass(100);
+    screen.getByText('1 value of zero or less has no place on a log scale.');
+  });
+
+  it('say that they have no points yet', async () => {
+    const fake = fakeModel({ runs: [fakeRun(1, { step: 0 })] });
+    const service = fakeService(fake.model);
+    service.series.mockResolvedValue({
+      metric: 'val_loss',
+      per: 'epoch',
+      x: 'step',
+      series: []
+    });
+    const state = { charts: ['val_loss'] };
+    render(<ChartsTab {...panelProps(service, fake.model, state)} />);
+    await pass(100);
+    screen.getByText('No points yet');
+    expect(createPlot).not.toHaveBeenCalled();
+  });
+
+  it('say when what draws them cannot be loaded', async () => {
+    (loadPlots as jest.Mock).mockRejectedValue(new Error('no chunk'));
+    await open();
+    screen.getByText('The charts could not be loaded. Reload the page.');
+  });
+
+  it('are taken down with their tab', async () => {
+    const { unmount, service, model, tell } = await open();
+    unmount();
+    expect(plot.dispose).toHaveBeenCalled();
+    model.runs = [fakeRun(1, { step: 50 })];
+    tell();
+    await pass(3000);
+    expect(service.series).toHaveBeenCalledTimes(1);
+  });
+});

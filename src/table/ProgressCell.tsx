@@ -1,0 +1,64 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { formatDuration, formatPercent } from '../format';
+import { isActive, shownStatus } from '../runs';
+import { EngineState, IRun } from '../tokens';
+import { ProgressBar } from './ProgressBar';
+
+interface IProgressCellProps {
+  run: IRun;
+  engine: EngineState;
+  trans: TranslationBundle;
+
+  /** Stands before the percent where there is room for one line of words only. */
+  children?: React.ReactNode;
+}
+
+/**
+ * How far a run is: bars, percent, epoch and the time that is left.
+ */
+export function ProgressCell(props: IProgressCellProps): JSX.Element {
+  const { run, engine, trans, children } = props;
+  const epoch = epochText(run, trans);
+  const left = leftText(run, engine, trans);
+  const percent = formatPercent(run.progress);
+  const words = left ? trans.__('%1, %2', epoch, left) : epoch;
+  return (
+    <div
+      className="jp-rf-ProgressCell"
+      data-status={shownStatus(run, engine)}
+      title={words}
+    >
+      {children}
+      <ProgressBar
+        value={run.progress}
+        epoch={isActive(run) ? run.epoch_progress : null}
+        label={trans.__('Progress of run %1', run.run_id)}
+        text={trans.__('%1, %2', percent, words)}
+      />
+      <span className="jp-rf-ProgressCell-percent">{percent}</span>
+      <span className="jp-rf-ProgressCell-epoch">{epoch}</span>
+      <span className="jp-rf-ProgressCell-left">{left}</span>
+    </div>
+  );
+}
+
+/**
+ * The epoch that a run is in; once it is not active, those that it completed.
+ */
+function epochText(run: IRun, trans: TranslationBundle): string {
+  const begun = run.step > 0 && isActive(run) ? 1 : 0;
+  const epoch = Math.min(run.epochs, run.completed_epochs + begun);
+  return trans.__('epoch %1/%2', epoch, run.epochs);
+}
+
+function leftText(
+  run: IRun,
+  engine: EngineState,
+  trans: TranslationBundle
+): string {
+  const goesOn = ['running', 'queued'].includes(shownStatus(run, engine));
+  const time = goesOn ? formatDuration(run.seconds_left) : '';
+  return time && trans.__('%1 left', time);
+}

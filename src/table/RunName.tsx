@@ -1,0 +1,64 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { IRun } from '../tokens';
+import { knobTexts } from './KnobChips';
+
+interface IRunNameProps {
+  run: IRun;
+
+  /** How many of its ancestors are above it. */
+  depth: number;
+
+  /** With them, a second line tells what is special about the run: values alone, names do not fit. */
+  knobs?: ReadonlyMap<string, string>;
+  trans: TranslationBundle;
+}
+
+/** Indents beyond this depth would leave no room for the name. */
+const DEEPEST = 4;
+
+/**
+ * The header of a run's row. Its name is the run id alone, which is what screen readers repeat
+ * for every cell; where the run comes from is its description.
+ */
+export function RunName(props: IRunNameProps): JSX.Element {
+  const { run, depth, knobs, trans } = props;
+  const texts = knobs ? knobTexts(run, knobs) : [];
+  return (
+    <th
+      scope="row"
+      className="jp-rf-RunName"
+      title={run.parent === null ? undefined : originText(run, trans)}
+    >
+      <div
+        className="jp-rf-RunName-line"
+        style={{
+          paddingLeft: `${(knobs ? 0.4 : 0.9) * Math.min(depth, DEEPEST)}em`
+        }}
+      >
+        {run.run_id}
+        {run.parent !== null && (
+          <span className="jp-rf-RunName-parent" aria-hidden="true">
+            {trans.__('← %1', run.parent)}
+          </span>
+        )}
+      </div>
+      {knobs && (
+        <div
+          className="jp-rf-RunName-knobs"
+          aria-hidden="true"
+          title={texts.map(({ text }) => text).join('\n')}
+        >
+          {texts.map(({ value }) => value).join(' · ')}
+        </div>
+      )}
+    </th>
+  );
+}
+
+export function originText(run: IRun, trans: TranslationBundle): string {
+  return run.warm_start
+    ? trans.__('Cloned from run %1, warm start', run.parent)
+    : trans.__('Cloned from run %1', run.parent);
+}
