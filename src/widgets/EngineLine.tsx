@@ -59,10 +59,13 @@ export function EngineLine(props: IEngineLineProps): JSX.Element {
           type="button"
           className="jp-rf-Button"
           aria-disabled={isBusy || isAway}
+          aria-label={
+            isDown ? trans.__('Start engine') : trans.__('Shut down engine')
+          }
           title={isAway ? trans.__('The server cannot be reached') : undefined}
           onClick={() => void toggle()}
         >
-          {isDown ? trans.__('Start engine') : trans.__('Shut down engine')}
+          {isDown ? trans.__('Start') : trans.__('Shut down')}
         </button>
       )}
     </div>
