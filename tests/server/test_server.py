@@ -128,6 +128,18 @@ async def test_a_slow_disk_is_not_waited_for(refused, filled, monkeypatch):
     assert "could not be read within 0.2 seconds" in message
 
 
+@pytest.mark.parametrize("app_options", [{"journal_timeout": 0.2}])
+async def test_files_that_hang_keep_nobody_from_the_journal(ask, refused, filled, monkeypatch):
+    hanging = threading.Event()
+    monkeypatch.setattr("rapidfire_lab.server.artifacts.list_artifacts", lambda _: hanging.wait(60))
+    try:
+        for _ in range(6):
+            assert (await refused("experiments/digits/artifacts"))[0] == 503
+        assert (await ask("runs"))["runs"]
+    finally:
+        hanging.set()
+
+
 async def test_requests_are_answered_while_others_wait(ask, engine, monkeypatch):
     stopped = threading.Event()
     monkeypatch.setattr(EngineClient, "stop", lambda *_: stopped.wait(60))
