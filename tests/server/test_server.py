@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -138,6 +139,18 @@ async def test_files_that_hang_keep_nobody_from_the_journal(ask, refused, filled
         assert (await ask("runs"))["runs"]
     finally:
         hanging.set()
+
+
+async def test_a_journal_that_fails_once_it_is_asked_is_told(ask, refused, engine, monkeypatch):
+    def fail(*_):
+        message = "disk I/O error"
+        raise sqlite3.OperationalError(message)
+
+    monkeypatch.setattr(JournalReader, "_all", fail)
+    code, message = await refused("experiments")
+    assert code == 503
+    assert message.startswith(f"The journal {engine.journal} cannot be read (disk I/O error). Try again")
+    assert (await ask("engine"))["state"] == "idle"
 
 
 async def test_requests_are_answered_while_others_wait(ask, engine, monkeypatch):
