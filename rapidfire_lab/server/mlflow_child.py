@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from tornado.httputil import HTTPHeaders
 
 from rapidfire_lab.errors import EngineError
+from rapidfire_lab.last_words import last_words
 from rapidfire_lab.server.unix_http import Exchange, UnreachableError
 
 if TYPE_CHECKING:
@@ -23,11 +23,8 @@ if TYPE_CHECKING:
 _TRY_SECONDS = 0.1
 _END_SECONDS = 5.0
 _LARGEST_LOG = 1_000_000
-_LONGEST_REASON = 300
 _JUPYTER_VARIABLES = ("JPY", "JUPYTER", "CONFIGPROXY")
 """How the names of variables begin that hold tokens of Jupyter and of its hub."""
-
-_SECRETS = re.compile(r"(?<=//)[^/\s@]+@|(?<=[?&\s])(?:token|password|secret|api_?key)=\S+", re.IGNORECASE)
 
 
 class MlflowChild:
@@ -81,11 +78,7 @@ class MlflowChild:
         return await exchange.relay(lambda *_: None, _drop)
 
     def _last_words(self) -> str:
-        with self._log.open("rb") as log:
-            log.seek(self._log_start)
-            last = log.read().decode(errors="replace").strip().rpartition("\n")[2]
-        told = _SECRETS.sub("", last)[:_LONGEST_REASON] or "nothing was written"
-        return f"Its log {self._log} ends: {told}"
+        return f"Its log {self._log} ends: {last_words(self._log, self._log_start)}"
 
     def tell_to_end(self) -> None:
         self._process.terminate()
