@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _TRY_SECONDS = 0.1
 _END_SECONDS = 5.0
+_REMEMBERED_SECONDS = 3.0
+"""A page asks for many things at once; a start that failed is not tried again for each of them."""
+
 _LARGEST_LOG = 1_000_000
 _JUPYTER_VARIABLES = ("JPY", "JUPYTER", "CONFIGPROXY")
 """How the names of variables begin that hold tokens of Jupyter and of its hub."""
@@ -105,6 +108,7 @@ class MlflowSite:
         self._start_timeout = start_timeout
         self._lock = asyncio.Lock()
         self._child: MlflowChild | None = None
+        self._failure: tuple[float, str] | None = None
 
     async def child(self, *, instead_of: MlflowChild | None = None) -> MlflowChild:
         """A child that answers, and another one than ``instead_of``. Askers wait for the same start.
@@ -112,11 +116,14 @@ class MlflowSite:
         Raises
         ------
         EngineError
-            When MLflow does not come up, or the engine's home cannot be used.
+            When MLflow does not come up, or the engine's home cannot be used; also where it has just not.
         """
+        asked = time.monotonic()
         async with self._lock:
             if self._child is not None and (self._child is instead_of or not self._child.alive):
                 await self._end()
+            if self._child is None and self._failure is not None and asked < self._failure[0] + _REMEMBERED_SECONDS:
+                raise EngineError(self._failure[1])
             return self._child or await self._start()
 
     async def stop(self) -> None:
@@ -130,13 +137,15 @@ class MlflowSite:
         # Imported here because the engine's libraries are not needed to start a Jupyter server.
         from rapidfire_lab.engine.home import EngineHome
 
-        home = EngineHome.default()
-        home.create()
-        self._child = child = MlflowChild(home, self._idle_seconds)
         try:
+            home = EngineHome.default()
+            home.create()
+            self._child = child = MlflowChild(home, self._idle_seconds)
             await child.until_it_answers(self._start_timeout)
-        except BaseException:
+        except BaseException as error:
             await self._end()
+            if isinstance(error, EngineError):
+                self._failure = (time.monotonic(), str(error))
             raise
         return child
 
