@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
-from tornado.ioloop import PeriodicCallback
+from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets import Bool, Float
 
 from rapidfire_lab.server import mlflow
@@ -53,6 +53,8 @@ class RapidfireLabApp(ExtensionApp):
     )
 
     _activity: PeriodicCallback | None = None
+    _training = True
+    """What the last look at the journal said; until the first, nothing may shut the server down."""
 
     mlflow_start_timeout = Float(
         60.0,
@@ -74,6 +76,7 @@ class RapidfireLabApp(ExtensionApp):
         self.handlers.extend(HANDLERS + mlflow.HANDLERS)
         self._activity = PeriodicCallback(self.refresh_activity, _ACTIVITY_SECONDS * 1_000)
         self._activity.start()
+        IOLoop.current().add_callback(self.refresh_activity)
 
     async def stop_extension(self) -> None:
         """End with the server, and MLflow's process with it."""
@@ -82,12 +85,13 @@ class RapidfireLabApp(ExtensionApp):
         await self.mlflow.stop()
 
     def current_activity(self) -> bool:
-        """Whether the server must not shut itself down: runs are in training."""
-        return self._counts() and is_training()
+        """Whether the server must not shut itself down: runs were in training a minute ago or less."""
+        return self._training and self._counts()
 
     async def refresh_activity(self) -> None:
-        """Let a hub see that the server is in use while runs are in training."""
-        if self._counts() and await asyncio.to_thread(is_training):
+        """See whether runs are in training, and let a hub see that the server is in use while they are."""
+        self._training = await asyncio.to_thread(is_training)
+        if self.current_activity():
             note_activity(self._web_app)
 
     def _counts(self) -> bool:

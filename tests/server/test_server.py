@@ -294,6 +294,28 @@ async def test_runs_in_training_keep_the_server_alive(extension, jp_serverapp, e
     assert web_app.last_activity() == web_app.settings["last_activity_times"]["rapidfire_lab"]
 
 
+async def test_whether_runs_train_is_not_read_on_the_event_loop(extension, engine, journal, monkeypatch):
+    await extension.refresh_activity()
+    monkeypatch.setattr("rapidfire_lab.server.activity.state_of", pytest.fail)
+    assert extension.current_activity()
+    monkeypatch.undo()
+    monkeypatch.setenv("RAPIDFIRE_LAB_HOME", str(engine.root))
+    with journal.transaction():
+        for run in journal.active_runs():
+            journal.update_run(run.id, status="stopped")
+    await extension.refresh_activity()
+    assert not extension.current_activity()
+
+
+async def test_a_server_that_has_just_started_looks_at_once(extension, filled):
+    assert extension.current_activity()  # nobody knows yet
+    for _ in range(100):
+        await asyncio.sleep(0.05)
+        if not extension.current_activity():
+            return
+    pytest.fail("nobody looked")
+
+
 async def test_nothing_else_does(extension, jp_serverapp, engine, journal):
     with journal.transaction():
         for run in journal.active_runs():
