@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
-from tornado.ioloop import IOLoop, PeriodicCallback
+from tornado.ioloop import PeriodicCallback
 from traitlets import Bool, Float
 
 from rapidfire_lab.server import mlflow
@@ -54,7 +54,7 @@ class RapidfireLabApp(ExtensionApp):
 
     _activity: PeriodicCallback | None = None
     _training = True
-    """What the last look at the journal said; until the first, nothing may shut the server down."""
+    """What the last look at the journal said; until the first, a minute after the start, it is taken for granted."""
 
     mlflow_start_timeout = Float(
         60.0,
@@ -76,7 +76,6 @@ class RapidfireLabApp(ExtensionApp):
         self.handlers.extend(HANDLERS + mlflow.HANDLERS)
         self._activity = PeriodicCallback(self.refresh_activity, _ACTIVITY_SECONDS * 1_000)
         self._activity.start()
-        IOLoop.current().add_callback(self.refresh_activity)
 
     async def stop_extension(self) -> None:
         """End with the server, and MLflow's process with it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
@@ -55,7 +56,7 @@ class ArtifactHandler(RestHandler):
     async def _send(self, file: BinaryIO, size: int) -> None:
         """Send so many bytes: a log that grows meanwhile ends where it was when it was asked for."""
         while size:
-            piece = await self.look_at_files(lambda left=size: file.read(min(left, _PIECE_BYTES)))
+            piece = await self.look_at_files(partial(file.read, min(size, _PIECE_BYTES)))
             if not piece:
                 break  # the file has become shorter; the connection breaks off, which the browser tells
             size -= len(piece)

@@ -137,14 +137,11 @@ def open_inside(root: Path, path: Path) -> BinaryIO:
     # The target's name has no link in it: one that has taken its place since is not followed, nor a pipe waited for.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(_target(root, path), flags)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            message = f"{path} is no plain file."
-            raise PermissionError(message)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return os.fdopen(descriptor, "rb")
-    except BaseException:
-        os.close(descriptor)
-        raise
+    os.close(descriptor)
+    message = f"{path} is no plain file."
+    raise PermissionError(message)
 
 
 def open_artifact(root: Path, name: str) -> BinaryIO:

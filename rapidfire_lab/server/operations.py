@@ -141,7 +141,7 @@ def _expanded(question: OperationQuestion) -> list[dict[str, Any]]:
     try:
         hidden = find_hidden(question.changes)
         if hidden is not None:
-            message = f"'changes.{hidden}' is {HIDDEN}, which stands for a secret: give its value, or leave the knob out."
+            message = f"'changes.{hidden}' is {HIDDEN}, which stands for a secret: give its value or leave it out."
             raise ConfigError(message)
         return expand_changes(decode(question.changes), question.num_runs)
     except RecursionError as error:
