@@ -79,6 +79,7 @@ def make_rows(
 ) -> list[RunRow]:
     """Turn runs into rows with the values of these knobs, and the trend of ``metric`` where one is given.
 
+    Runs that have not finished an epoch have the trend of `FALLBACK_METRIC`, to be given where there is no other.
     A run whose config cannot be read gets a row without knobs that says so.
     """
     keys = [run.id for run in runs]

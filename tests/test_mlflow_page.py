@@ -481,6 +481,27 @@ async def test_a_start_that_fails_gives_the_reason(empty_home, app, jp_fetch):
     assert b"<html" in caught.value.response.body
 
 
+def test_a_start_that_failed_is_not_tried_again_by_who_waited(empty_home, monkeypatch):
+    starts = []
+
+    def command(*_):
+        starts.append(None)
+        return [sys.executable, "-c", "print('no')"]
+
+    async def story():
+        site = new_site()
+        failures = await asyncio.gather(*(site.child() for _ in range(5)), return_exceptions=True)
+        assert {str(failure).partition(" ends: ")[2] for failure in failures} == {"no"}
+        assert len(starts) == 1
+        monkeypatch.setattr("rapidfire_lab.server.mlflow_child._REMEMBERED_SECONDS", 0.0)
+        with pytest.raises(EngineError):
+            await site.child()
+        assert len(starts) == 2
+
+    monkeypatch.setattr("rapidfire_lab.server.mlflow_child._command", command)
+    asyncio.run(story())
+
+
 def test_a_slow_start_is_given_up(empty_home):
     site = new_site(start_timeout=0.1)
     with pytest.raises(EngineError, match=r"MLflow did not answer within 0\.1 seconds\. Its log .* ends: "):

@@ -17,6 +17,7 @@ import msgspec
 
 from rapidfire_lab.errors import EngineError
 from rapidfire_lab.files import HOME_VARIABLE, home_folder, write_private
+from rapidfire_lab.last_words import last_words
 
 _SOCKET_PATH_LIMIT = 100
 """Unix socket paths end at 104 to 108 bytes, depending on the system."""
@@ -158,7 +159,7 @@ class EngineHome:
         except OSError:
             pass
         try:
-            last = log.read_text(errors="replace").strip().rpartition("\n")[2]
+            last = last_words(log)
         except OSError:
             last = "no log was written"
         return f"Its log {log} ends: {last}"

@@ -43,6 +43,11 @@ class LogQueries(JournalConnection):
         )
         return [row["message"] for row in rows]
 
+    def engine_has_warned(self, since: int) -> bool:
+        """Whether the engine itself has written a warning after rev ``since``."""
+        query = "SELECT 1 FROM events WHERE experiment_id IS NULL AND level != 'info' AND rev > ? LIMIT 1"
+        return bool(self._all(query, (since,)))
+
     def event_page(
         self, experiment_id: int, *, after: int | None = None, before: int | None = None, limit: int = 100
     ) -> Page[EventRecord]:

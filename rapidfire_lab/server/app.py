@@ -53,6 +53,8 @@ class RapidfireLabApp(ExtensionApp):
     )
 
     _activity: PeriodicCallback | None = None
+    _training = True
+    """What the last look at the journal said; until the first, a minute after the start, it is taken for granted."""
 
     mlflow_start_timeout = Float(
         60.0,
@@ -82,12 +84,13 @@ class RapidfireLabApp(ExtensionApp):
         await self.mlflow.stop()
 
     def current_activity(self) -> bool:
-        """Whether the server must not shut itself down: runs are in training."""
-        return self._counts() and is_training()
+        """Whether the server must not shut itself down: runs were in training a minute ago or less."""
+        return self._training and self._counts()
 
     async def refresh_activity(self) -> None:
-        """Let a hub see that the server is in use while runs are in training."""
-        if self._counts() and await asyncio.to_thread(is_training):
+        """See whether runs are in training, and let a hub see that the server is in use while they are."""
+        self._training = await asyncio.to_thread(is_training)
+        if self.current_activity():
             note_activity(self._web_app)
 
     def _counts(self) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
@@ -28,7 +28,7 @@ class ArtifactsHandler(RestHandler):
     @authorized
     async def get(self, experiment: str) -> None:
         root = await self.read(lambda journal: _folder(journal, experiment))
-        self.answer({"artifacts": await self.look(lambda: list_artifacts(root))})
+        self.answer({"artifacts": await self.look_at_files(lambda: list_artifacts(root))})
 
 
 class ArtifactHandler(RestHandler):
@@ -43,22 +43,20 @@ class ArtifactHandler(RestHandler):
     @authorized
     async def get(self, experiment: str, path: str) -> None:
         root = await self.read(lambda journal: _folder(journal, experiment))
-        descriptor, artifact = await self.look(lambda: open_artifact(root, path))
-        try:
-            size = os.fstat(descriptor).st_size
-            name = quote(artifact.path.rpartition("/")[2], safe="")
+        with await self.look_at_files(lambda: open_artifact(root, path)) as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            name = quote(path.rpartition("/")[2], safe="")
             self.set_header("Content-Type", "application/octet-stream")
             self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
             self.set_header("Content-Length", str(size))
             self.set_header("X-Content-Type-Options", "nosniff")
-            await self._send(descriptor, size)
-        finally:
-            os.close(descriptor)
+            await self._send(file, size)
 
-    async def _send(self, descriptor: int, size: int) -> None:
+    async def _send(self, file: BinaryIO, size: int) -> None:
         """Send so many bytes: a log that grows meanwhile ends where it was when it was asked for."""
         while size:
-            piece = await asyncio.to_thread(os.read, descriptor, min(size, _PIECE_BYTES))
+            piece = await self.look_at_files(partial(file.read, min(size, _PIECE_BYTES)))
             if not piece:
                 break  # the file has become shorter; the connection breaks off, which the browser tells
             size -= len(piece)

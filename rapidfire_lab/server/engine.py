@@ -10,13 +10,13 @@ from tornado import web
 
 from rapidfire_lab import __version__
 from rapidfire_lab.errors import EngineError, RapidfireLabError
-from rapidfire_lab.journal import JournalReader
 from rapidfire_lab.rows import API_LEVEL
-from rapidfire_lab.server.handler import RestHandler, default_home
+from rapidfire_lab.server.handler import RestHandler, default_home, open_journal
 
 if TYPE_CHECKING:
     from rapidfire_lab.engine.client import EngineClient
     from rapidfire_lab.engine.home import EngineHome
+    from rapidfire_lab.journal import JournalReader
 
 
 class EngineAction(msgspec.Struct, forbid_unknown_fields=True):
@@ -88,7 +88,7 @@ def engine_state(journal: JournalReader | None) -> str:
 def state_of(home: EngineHome) -> str:
     """The same where the journal may be missing or unreadable, which an engine that is just starting knows better."""
     try:
-        with JournalReader(home.journal) as journal:
+        with open_journal(home.journal) as journal:
             return engine_state(journal)
     except RapidfireLabError:
         return engine_state(None)

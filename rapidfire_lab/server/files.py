@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from rapidfire_lab.configs.secrets import hide_secrets
 from rapidfire_lab.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
 _CHECKPOINT_KINDS = {".safetensors": "checkpoint", ".json": "metadata"}
 _PREDICTION_SUFFIXES = (".csv", ".parquet")
+_PLACES = (
+    "spec.json",
+    "spec/**/*",
+    "predictions_*",
+    "runs/*/run.log",
+    "runs/*/predictions_*",
+    "runs/*/checkpoints/*",
+)
+"""Where to look for what ``_kind`` knows."""
+
+_MOST_METADATA_BYTES = 16 << 20
 
 
 class Artifact(msgspec.Struct):
@@ -36,66 +49,125 @@ def run_log(root: Path, run_id: int) -> Path:
 
 
 def list_artifacts(root: Path) -> list[Artifact]:
-    """Every file that may be downloaded: no state of runs, nothing hidden, nothing that a link leads out to."""
+    """Every file that may be downloaded: no state of runs, nothing hidden, nothing that a link leads elsewhere."""
     return sorted(_artifacts(root), key=lambda artifact: (artifact.run_id or 0, artifact.path))
 
 
 def _artifacts(root: Path) -> Iterator[Artifact]:
-    for path, kind, run_id in _candidates(root):
-        status = _plain_file(root, path)
-        if status is not None:
-            yield Artifact(path.relative_to(root).as_posix(), kind, run_id, status.st_size, status.st_mtime)
+    for place in _PLACES:
+        for path in root.glob(place):
+            parts = path.relative_to(root).parts
+            kind = _kind(parts)
+            if kind is None:
+                continue
+            try:
+                status = _target(root, path).lstat()
+            except OSError:
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield Artifact("/".join(parts), *kind, status.st_size, status.st_mtime)
 
 
-def _candidates(root: Path) -> Iterator[tuple[Path, str, int | None]]:
-    yield root / "spec.json", "spec", None
-    for path in (root / "spec").rglob("*"):
-        if "__pycache__" not in path.parts:
-            yield path, "spec", None
-    yield from ((path, "prediction", None) for path in _predictions(root))
-    for folder in (root / "runs").glob("*"):
-        if folder.name.isascii() and folder.name.isdecimal():
-            yield from ((path, kind, int(folder.name)) for path, kind in _of_run(folder))
-
-
-def _of_run(folder: Path) -> Iterator[tuple[Path, str]]:
-    yield folder / "run.log", "log"
-    yield from ((path, "prediction") for path in _predictions(folder))
-    for path in (folder / "checkpoints").glob("*"):
-        if path.suffix in _CHECKPOINT_KINDS:
-            yield path, _CHECKPOINT_KINDS[path.suffix]
-
-
-def _predictions(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.glob("predictions_*") if path.suffix in _PREDICTION_SUFFIXES)
-
-
-def _plain_file(root: Path, path: Path) -> os.stat_result | None:
-    """Status of a regular file that is neither hidden nor reached through a link out of the folder."""
-    if any(part.startswith(".") for part in path.relative_to(root).parts):
+def _kind(parts: Sequence[str]) -> tuple[str, int | None] | None:
+    """Kind and run of the file at this place in an experiment's folder; None for what is not to be had."""
+    if any(not part or part.startswith(".") or not _is_text(part) for part in parts):
         return None
+    match parts:
+        case ["spec.json"]:
+            return "spec", None
+        case ["spec", *_, _] if "__pycache__" not in parts:
+            return "spec", None
+        case [name] if _is_prediction(name):
+            return "prediction", None
+        case ["runs", run, *place] if run.isascii() and run.isdecimal():
+            kind = _kind_in_run(place)
+            return (kind, int(run)) if kind else None
+    return None
+
+
+def _kind_in_run(parts: Sequence[str]) -> str | None:
+    match parts:
+        case ["run.log"]:
+            return "log"
+        case [name] if _is_prediction(name):
+            return "prediction"
+        case ["checkpoints", name]:
+            return _CHECKPOINT_KINDS.get(Path(name).suffix)
+    return None
+
+
+def _is_prediction(name: str) -> bool:
+    return name.startswith("predictions_") and name.endswith(_PREDICTION_SUFFIXES)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file's name is UTF-8, as JSON and addresses are."""
     try:
-        status = path.stat()
-        inside = path.resolve().is_relative_to(root.resolve())
-    except OSError:
-        return None
-    return status if inside and stat.S_ISREG(status.st_mode) else None
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name
 
 
-def open_artifact(root: Path, name: str) -> tuple[int, Artifact]:
-    """Open a file of the listing; what is not in it does not exist.
+def _target(root: Path, path: Path) -> Path:
+    """What a name in an experiment's folder stands for: a link may lead to files alone that may be had as well.
+
+    Raises
+    ------
+    OSError
+        Where it leads out of the folder, or to a file of another kind.
+    """
+    home, target = Path(os.path.realpath(root)), Path(os.path.realpath(path))
+    asked = _kind(path.relative_to(root).parts)
+    found = _kind(target.relative_to(home).parts) if target.is_relative_to(home) else None
+    if asked is None or found is None or asked[0] != found[0]:
+        message = f"{path} is nothing to be shown."
+        raise PermissionError(message)
+    return target
+
+
+def open_inside(root: Path, path: Path) -> BinaryIO:
+    """Open a plain file of an experiment's folder that may be shown.
+
+    Raises
+    ------
+    OSError
+        Where there is none.
+    """
+    # The target's name has no link in it: one that has taken its place since is not followed, nor a pipe waited for.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(_target(root, path), flags)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    message = f"{path} is no plain file."
+    raise PermissionError(message)
+
+
+def open_artifact(root: Path, name: str) -> BinaryIO:
+    """Open a file of the listing; what is not in it does not exist. Secrets in a checkpoint's metadata are hidden.
 
     Raises
     ------
     NotFoundError
         Where there is no such file, or there is no longer.
     """
-    found = next((artifact for artifact in list_artifacts(root) if artifact.path == name), None)
+    parts = name.split("/")
+    kind = _kind(parts)
     try:
-        if found is not None:
-            # A link that has taken the file's place since the listing is not followed.
-            return os.open((root / found.path).resolve(), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), found
-    except OSError:
+        if kind is not None:
+            file = open_inside(root, root.joinpath(*parts))
+            return _without_secrets(file) if kind[0] == "metadata" else file
+    except (OSError, ValueError, RecursionError):
         pass
     message = f"The experiment has no file {name!r} to download."
     raise NotFoundError(message)
+
+
+def _without_secrets(file: BinaryIO) -> BinaryIO:
+    """JSON with secrets hidden; the same bytes where there are none."""
+    with file:
+        content = file.read(_MOST_METADATA_BYTES)
+    told = msgspec.json.decode(content)
+    shown = hide_secrets(told)
+    return io.BytesIO(content if shown == told else msgspec.json.format(msgspec.json.encode(shown)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,8 +47,10 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
 Answer = TypeVar("Answer")
 Question = TypeVar("Question", bound=msgspec.Struct)
 
-# Readers have threads of their own: whoever waits for an engine to start must not keep them from the journal.
-_threads = ThreadPoolExecutor(_READERS, thread_name_prefix="rapidfire-lab-journal")
+# Readers have threads of their own: whoever waits for an engine to start must not keep them from the journal. So have
+# readers of files, since a time limit ends the wait alone: a disk that hangs keeps its thread.
+_journal_threads = ThreadPoolExecutor(_READERS, thread_name_prefix="rapidfire-lab-journal")
+_file_threads = ThreadPoolExecutor(_READERS, thread_name_prefix="rapidfire-lab-files")
 
 
 class Refusal(web.HTTPError):
@@ -87,8 +90,15 @@ class RestHandler(ExtensionHandlerMixin, APIHandler):
 
     async def look(self, question: Callable[[], Answer]) -> Answer:
         """Look something up in the engine's home, in a thread, for as long as the traits allow."""
+        return await self._in_time(_journal_threads, question)
+
+    async def look_at_files(self, question: Callable[[], Answer]) -> Answer:
+        """The same for the files of experiments, which may be slow or hang without keeping anybody from the journal."""
+        return await self._in_time(_file_threads, question)
+
+    async def _in_time(self, threads: ThreadPoolExecutor, question: Callable[[], Answer]) -> Answer:
         timeout: float = self.extensionapp.journal_timeout  # type: ignore[attr-defined]
-        asked = asyncio.get_running_loop().run_in_executor(_threads, question)
+        asked = asyncio.get_running_loop().run_in_executor(threads, question)
         with _told():
             try:
                 return await asyncio.wait_for(asked, timeout)
@@ -146,5 +156,25 @@ def _ask_journal(path: Path, question: Callable[[JournalReader], Answer]) -> Ans
     if not path.exists():
         message = "There are no experiments yet: no engine has run here."
         raise NotFoundError(message)
-    with JournalReader(path) as journal, journal.moment():
+    with open_journal(path) as journal:
         return question(journal)
+
+
+@contextlib.contextmanager
+def open_journal(path: Path) -> Iterator[JournalReader]:
+    """Open the journal, as it is at one moment.
+
+    Raises
+    ------
+    EngineError
+        When it cannot be read, be it only once it is asked.
+    """
+    try:
+        with JournalReader(path) as journal, journal.moment():
+            yield journal
+    except sqlite3.Error as error:
+        message = (
+            f"The journal {path} cannot be read ({error}). Try again; where that does not help, "
+            "stop the engine and restore the file, or move it away."
+        )
+        raise EngineError(message) from error

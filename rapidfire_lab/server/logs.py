@@ -11,7 +11,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from rapidfire_lab.configs.secrets import hide_secrets
-from rapidfire_lab.server.files import run_log
+from rapidfire_lab.server.files import open_inside, run_log
 from rapidfire_lab.server.handler import RestHandler, experiment_named
 from rapidfire_lab.server.questions import LARGEST, BadQuestionError, Count
 from rapidfire_lab.server.runs import run_named
@@ -73,8 +73,8 @@ class RunLogHandler(RestHandler):
     @authorized
     async def get(self, experiment: str, run_id: str) -> None:
         offset = self.question(LogQuestion).offset
-        path = await self.read(lambda journal: _log_path(journal, experiment, run_id))
-        self.answer(await self.look(lambda: read_log(path, offset)))
+        root, path = await self.read(lambda journal: _log_path(journal, experiment, run_id))
+        self.answer(await self.look_at_files(lambda: read_log(root, path, offset)))
 
 
 def _read_events(journal: JournalReader, name: str, question: PageQuestion) -> dict[str, Any]:
@@ -114,15 +114,16 @@ def _page(page: Page[Any], shown: Any) -> dict[str, Any]:
     return {"items": items, "more_before": page.more_before, "more_after": page.more_after}
 
 
-def _log_path(journal: JournalReader, name: str, run_id: str) -> Path:
+def _log_path(journal: JournalReader, name: str, run_id: str) -> tuple[Path, Path]:
     experiment = experiment_named(journal, name)
-    return run_log(Path(experiment.path), run_named(journal, experiment, run_id).run_id)
+    root = Path(experiment.path)
+    return root, run_log(root, run_named(journal, experiment, run_id).run_id)
 
 
-def read_log(path: Path, offset: int) -> dict[str, Any]:
+def read_log(root: Path, path: Path, offset: int) -> dict[str, Any]:
     """A stretch of a text file, cut where characters end; a run that has printed nothing has an empty one."""
     try:
-        with path.open("rb") as file:
+        with open_inside(root, path) as file:
             size = file.seek(0, 2)
             start = max(0, size + offset) if offset < 0 else min(offset, size)
             file.seek(start)

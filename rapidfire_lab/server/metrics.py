@@ -80,7 +80,12 @@ def read_series(journal: JournalReader, name: str, question: SeriesQuestion) -> 
 
 def _chosen(journal: JournalReader, experiment: ExperimentRecord, run_ids: list[int]) -> list[RunRecord]:
     if run_ids:
-        return [run_named(journal, experiment, str(run_id)) for run_id in dict.fromkeys(run_ids)]
+        runs = [run_named(journal, experiment, str(run_id)) for run_id in dict.fromkeys(run_ids)]
+        deleted = next((run for run in runs if run.status == "deleted"), None)
+        if deleted is not None:
+            message = f"Run {deleted.run_id} of experiment {experiment.name!r} was deleted."
+            raise NotFoundError(message)
+        return runs
     return [run for run in journal.runs(experiment.id) if run.status != "deleted"]
 
 

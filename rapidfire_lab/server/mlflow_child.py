@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from tornado.httputil import HTTPHeaders
 
 from rapidfire_lab.errors import EngineError
+from rapidfire_lab.last_words import last_words
 from rapidfire_lab.server.unix_http import Exchange, UnreachableError
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _TRY_SECONDS = 0.1
 _END_SECONDS = 5.0
+_REMEMBERED_SECONDS = 3.0
+"""A page asks for many things at once; a start that failed is not tried again for each of them."""
+
 _LARGEST_LOG = 1_000_000
-_LONGEST_REASON = 300
 _JUPYTER_VARIABLES = ("JPY", "JUPYTER", "CONFIGPROXY")
 """How the names of variables begin that hold tokens of Jupyter and of its hub."""
-
-_SECRETS = re.compile(r"(?<=//)[^/\s@]+@|(?<=[?&\s])(?:token|password|secret|api_?key)=\S+", re.IGNORECASE)
 
 
 class MlflowChild:
@@ -81,11 +81,7 @@ class MlflowChild:
         return await exchange.relay(lambda *_: None, _drop)
 
     def _last_words(self) -> str:
-        with self._log.open("rb") as log:
-            log.seek(self._log_start)
-            last = log.read().decode(errors="replace").strip().rpartition("\n")[2]
-        told = _SECRETS.sub("", last)[:_LONGEST_REASON] or "nothing was written"
-        return f"Its log {self._log} ends: {told}"
+        return f"Its log {self._log} ends: {last_words(self._log, self._log_start)}"
 
     def tell_to_end(self) -> None:
         self._process.terminate()
@@ -112,6 +108,7 @@ class MlflowSite:
         self._start_timeout = start_timeout
         self._lock = asyncio.Lock()
         self._child: MlflowChild | None = None
+        self._failure: tuple[float, str] | None = None
 
     async def child(self, *, instead_of: MlflowChild | None = None) -> MlflowChild:
         """A child that answers, and another one than ``instead_of``. Askers wait for the same start.
@@ -119,11 +116,14 @@ class MlflowSite:
         Raises
         ------
         EngineError
-            When MLflow does not come up, or the engine's home cannot be used.
+            When MLflow does not come up, or the engine's home cannot be used; also where it has just not.
         """
+        asked = time.monotonic()
         async with self._lock:
             if self._child is not None and (self._child is instead_of or not self._child.alive):
                 await self._end()
+            if self._child is None and self._failure is not None and asked < self._failure[0] + _REMEMBERED_SECONDS:
+                raise EngineError(self._failure[1])
             return self._child or await self._start()
 
     async def stop(self) -> None:
@@ -137,13 +137,15 @@ class MlflowSite:
         # Imported here because the engine's libraries are not needed to start a Jupyter server.
         from rapidfire_lab.engine.home import EngineHome
 
-        home = EngineHome.default()
-        home.create()
-        self._child = child = MlflowChild(home, self._idle_seconds)
         try:
+            home = EngineHome.default()
+            home.create()
+            self._child = child = MlflowChild(home, self._idle_seconds)
             await child.until_it_answers(self._start_timeout)
-        except BaseException:
+        except BaseException as error:
             await self._end()
+            if isinstance(error, EngineError):
+                self._failure = (time.monotonic(), str(error))
             raise
         return child
 

@@ -8,7 +8,7 @@ import msgspec
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from rapidfire_lab.configs.secrets import hide_secret_at, hide_secrets
+from rapidfire_lab.configs.secrets import HIDDEN, find_hidden, hide_secret_at, hide_secrets
 from rapidfire_lab.errors import ConfigError, NotFoundError, OperationError
 from rapidfire_lab.server.engine import running_client
 from rapidfire_lab.server.handler import Refusal, RestHandler
@@ -138,4 +138,12 @@ def _expanded(question: OperationQuestion) -> list[dict[str, Any]]:
     from rapidfire_lab.configs.changes import expand_changes
     from rapidfire_lab.configs.json_knobs import decode
 
-    return expand_changes(decode(question.changes), question.num_runs)
+    try:
+        hidden = find_hidden(question.changes)
+        if hidden is not None:
+            message = f"'changes.{hidden}' is {HIDDEN}, which stands for a secret: give its value or leave it out."
+            raise ConfigError(message)
+        return expand_changes(decode(question.changes), question.num_runs)
+    except RecursionError as error:
+        message = "The request's body cannot be used at 'changes': it is nested too deeply."
+        raise BadQuestionError(message) from error

@@ -44,7 +44,10 @@ def from_body(body: bytes, kind: type[Question]) -> Question:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         raise BadQuestionError(_words("body", error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError as error:
+        message = "The request's body cannot be used: it is nested too deeply."
+        raise BadQuestionError(message) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"The request's body is no JSON: {error}."
         raise BadQuestionError(message) from error
 

@@ -11,7 +11,7 @@ from tornado import web
 
 from rapidfire_lab.configs.secrets import hide_secrets
 from rapidfire_lab.errors import NotFoundError
-from rapidfire_lab.rows import RunRow, experiment_knobs, key_metric, make_rows, most_telling, read_leaf
+from rapidfire_lab.rows import FALLBACK_METRIC, RunRow, experiment_knobs, key_metric, make_rows, most_telling, read_leaf
 from rapidfire_lab.server.engine import engine_state
 from rapidfire_lab.server.handler import RestHandler, default_home, experiment_named
 from rapidfire_lab.server.mlflow_link import mlflow_url
@@ -91,8 +91,11 @@ def _nothing_yet() -> RunsAnswer:
 
 def read_runs(journal: JournalReader, question: RunsQuestion) -> RunsAnswer:
     """All runs of an experiment, or those that changed since the cursor."""
-    epoch, rev = journal.epoch, journal.rev
+    rev = journal.rev
     experiment = _chosen(journal, question.experiment)
+    names = _metric_names(journal, experiment)
+    metric = key_metric(names, question.metric)
+    epoch = _epoch(journal, metric)
     since = question.since if question.epoch == epoch and (question.since or 0) <= rev else None
     if experiment is not None and since is not None and not journal.runs_seen(experiment.id, since):
         since = None  # every run is news, as of an experiment that was made since
@@ -108,26 +111,24 @@ def read_runs(journal: JournalReader, question: RunsQuestion) -> RunsAnswer:
     if since is None:
         runs = [run for run in runs if run.status != "deleted"]
     if runs or since is None:
-        _fill(journal, answer, experiment, runs, question.metric)
+        answer.knob_names = experiment_knobs(journal, experiment) if experiment else []
+        answer.metric_names, answer.metric = names, metric
+        answer.runs = make_rows(journal, runs, answer.knob_names, metric or FALLBACK_METRIC)
+    if since is None or journal.engine_has_warned(since):
+        answer.notices = _notices(journal)
     if since is None or any(record.rev > since for record in journal.experiments()):
         answer.experiments = read_experiments(journal)
     return answer
 
 
-def _fill(
-    journal: JournalReader,
-    answer: RunsAnswer,
-    experiment: ExperimentRecord | None,
-    runs: list[RunRecord],
-    wanted: str | None,
-) -> None:
+def _metric_names(journal: JournalReader, experiment: ExperimentRecord | None) -> list[str]:
     metrics = journal.metrics_of(experiment.id) if experiment else []
-    names = most_telling(name for name, per in metrics if per == "epoch")
-    answer.knob_names = experiment_knobs(journal, experiment) if experiment else []
-    answer.metric_names = names
-    answer.metric = key_metric(names, wanted)
-    answer.notices = _notices(journal)
-    answer.runs = make_rows(journal, runs, answer.knob_names, answer.metric)
+    return most_telling(name for name, per in metrics if per == "epoch")
+
+
+def _epoch(journal: JournalReader, metric: str | None) -> str:
+    """The journal's epoch and the key metric's number: with another one, the trends of all runs are news."""
+    return f"{journal.epoch}.{journal.metric_id(metric, 'epoch')}" if metric else journal.epoch
 
 
 def _notices(journal: JournalReader) -> list[str]:
@@ -173,9 +174,9 @@ def run_named(journal: JournalReader, experiment: ExperimentRecord, run_id: str)
 def _read_run(journal: JournalReader, name: str, run_id: str) -> dict[str, Any]:
     experiment = experiment_named(journal, name)
     run = run_named(journal, experiment, run_id)
-    metrics = [metric for metric, per in journal.metrics_of(experiment.id) if per == "epoch"]
+    metrics = _metric_names(journal, experiment)
     knobs = experiment_knobs(journal, experiment)
-    [row] = make_rows(journal, [run], knobs, key_metric(most_telling(metrics)))
+    [row] = make_rows(journal, [run], knobs, key_metric(metrics) or FALLBACK_METRIC)
     fit = journal.fit(run.fit_id)
     return {
         **msgspec.to_builtins(row),

@@ -30,9 +30,9 @@ def thinned(
         points = [finite(point) for point in journal.plain_points(metric, run)]
         return _thin_points(points, most), len(points)
     shown = list(_from_buckets(journal, metric, run, span, most))
-    end = [finite(point) for point in journal.plain_points(metric, run, from_step=last)]
+    [end] = journal.plain_points(metric, run, from_step=last)
     # A metric of minibatches has a value for each: they need not be counted.
-    return _with_end(shown, end), last - first + 1
+    return _with_end(shown, finite(end)), last - first + 1
 
 
 def _groups(most: int) -> int:
@@ -71,11 +71,12 @@ def _thin_points(points: Sequence[PlainPoint], most: int) -> list[PlainPoint]:
         stretch = points[start : start + size]
         known = [point for point in stretch if point.value is not None]
         shown += _in_order([min(known, key=_value), max(known, key=_value)]) if known else [stretch[0]]
-    return _with_end(shown, list(points[-1:]))
+    return _with_end(shown, points[-1])
 
 
-def _with_end(shown: list[PlainPoint], end: list[PlainPoint]) -> list[PlainPoint]:
-    return shown if shown and end and shown[-1].step >= end[-1].step else shown + end
+def _with_end(shown: list[PlainPoint], last: PlainPoint) -> list[PlainPoint]:
+    """The last point as it is; a gap is put where its stretch has its middle, which may not be reached yet."""
+    return [*(point for point in shown if point.step < last.step), last]
 
 
 def _in_order(pair: list[PlainPoint]) -> list[PlainPoint]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rapidfire_lab.configs.secrets import HIDDEN, hide_secret_at, hide_secrets, is_secret
+from rapidfire_lab.configs.secrets import HIDDEN, find_hidden, hide_secret_at, hide_secrets, is_secret
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,28 @@ from rapidfire_lab.configs.secrets import HIDDEN, hide_secret_at, hide_secrets, 
         "private_key",
         "credential",
         "gcs_credentials",
+        "HF_TOKEN_2",
+        "HF_TOKEN2",
+        "hf_tokens",
+        "access_tokens",
+        "token_value",
+        "wandb_key",
+        "WANDB_API_KEY_1",
+        "s3_key",
+        "accesskey",
+        "accessKey",
+        "secretkey",
+        "github_pat",
+        "bearer",
+        "authorization",
+        "Authorization",
+        "jwt",
+        "database_url",
+        "DATABASE_URL",
+        "db_uri",
+        "connection_string",
+        "dsn",
+        "sentry_dsn",
     ],
 )
 def test_secrets_are_known_by_their_names(name):
@@ -56,6 +78,23 @@ def test_secrets_are_known_by_their_names(name):
         "num_keys",
         "author",
         "secretary",
+        "new_tokens",
+        "special_tokens",
+        "image_tokens",
+        "pad_token_id",
+        "pad_token_value",
+        "monkey",
+        "keypoints",
+        "key_value",
+        "pat",
+        "pattern",
+        "url",
+        "dataset_url",
+        "database",
+        "connections",
+        "wandb_project",
+        "hub_model_id",
+        "s3_bucket",
         "passes",
         "access",
         "api",
@@ -99,3 +138,18 @@ def test_every_part_of_a_path_counts():
     assert hide_secret_at("user_knobs.api_key", None) is None
     assert hide_secret_at("user_knobs.width", 8) == 8
     assert hide_secret_at("user_knobs.store", {"token": "t"}) == {"token": HIDDEN}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"user_knobs": {"store": {"api_key": "***", "host": "h"}}}, "user_knobs.store.api_key"),
+        ({"api_key": "***"}, "api_key"),
+        ({"credentials": {"user": "***"}}, "credentials.user"),
+        ({"stores": [{"host": "h"}, {"password": "***"}]}, "stores.1.password"),
+        ({"api_key": {"$list": ["sk-1", "***"]}}, "api_key.$list.1"),
+        ({"api_key": "sk-1", "separator": "***", "use_password": True, "secret": None}, None),
+    ],
+)
+def test_a_secret_that_comes_back_hidden_is_found(changes, place):
+    assert find_hidden(changes) == place

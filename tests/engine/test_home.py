@@ -170,6 +170,8 @@ def test_why_the_engine_is_down_comes_from_its_refusal_or_its_log(home):
     home.create()
     (home.logs / "engine.log").write_bytes(b"first\nlast \xff line\n\n")
     assert home.why_down().endswith("ends: last \ufffd line")
+    (home.logs / "engine.log").write_bytes(b"x" * 1_000_000 + b"\nAPI_KEY=abc postgresql://ada:pass@db/x?token=abc\n")
+    assert home.why_down().endswith("ends:  postgresql://db/x?")
     home.write_failure("The journal is gone.")
     assert home.why_down() == "The journal is gone."
 

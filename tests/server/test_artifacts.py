@@ -9,6 +9,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from rapidfire_lab.errors import NotFoundError
+from rapidfire_lab.server import files
 from rapidfire_lab.server.files import open_artifact
 from tests.server.conftest import fetch_route
 
@@ -111,7 +112,54 @@ async def test_links_are_followed_inside_alone(ask, refused, folder, tmp_path):
         "predictions_1.csv",
         "predictions_in.csv",
     }
-    assert (await refused(f"{ARTIFACTS}/predictions_out.csv"))[0] == 404
+    for path in ("predictions_out.csv", "predictions_pipe.csv", "predictions_folder.csv", "predictions_loop.csv"):
+        assert (await refused(f"{ARTIFACTS}/{path}"))[0] == 404
+
+
+@pytest.mark.parametrize("target", ["runs/1/state/lease-1.safetensors", "runs/1/checkpoints/final.json", ".hidden.csv"])
+async def test_a_link_gives_nothing_that_cannot_be_had_without_it(ask, refused, folder, target):
+    (folder / "predictions_2.csv").symlink_to(folder / target)
+    assert "predictions_2.csv" not in await listed(ask)
+    assert (await refused(f"{ARTIFACTS}/predictions_2.csv"))[0] == 404
+
+
+def test_a_link_that_comes_between_the_check_and_the_look_is_not_followed(folder, monkeypatch, tmp_path):
+    path = folder / "predictions_1.csv"
+
+    def swap(root, path, resolved=files._target):
+        target = resolved(root, path)
+        path.unlink()
+        path.symlink_to(tmp_path / "secret")
+        return target
+
+    (tmp_path / "secret").write_text("secret")
+    monkeypatch.setattr(files, "_target", swap)
+    with pytest.raises(NotFoundError):
+        open_artifact(folder, path.name)
+
+
+async def test_a_name_that_is_no_text_is_left_out(ask, folder):
+    for place in (folder, folder / "spec"):
+        (place / os.fsdecode(b"predictions_\xff.csv")).write_text("x")
+    assert len(await listed(ask)) == 7
+
+
+async def test_one_download_lists_nothing(jp_fetch, folder, monkeypatch):
+    monkeypatch.setattr(files, "list_artifacts", pytest.fail)
+    monkeypatch.setattr(type(folder), "glob", pytest.fail)
+    assert (await fetch_route(jp_fetch, f"{ARTIFACTS}/spec/spec.py")).code == 200
+
+
+async def test_metadata_are_downloaded_without_secrets(jp_fetch, refused, folder):
+    path = folder / "runs/1/checkpoints/final.json"
+    kept = {"epoch": 4, "config": {"user_knobs": {"api_key": "sk-1", "width": 8}}}
+    path.write_text(json.dumps(kept))
+    response = await fetch_route(jp_fetch, f"{ARTIFACTS}/runs/1/checkpoints/final.json")
+    assert json.loads(response.body) == {"epoch": 4, "config": {"user_knobs": {"api_key": "***", "width": 8}}}
+    assert json.loads(path.read_text()) == kept
+    for damaged in ('{"api_key": "sk-1"', "[" * 100_000, b"\xff"):
+        path.write_bytes(damaged if isinstance(damaged, bytes) else damaged.encode())
+        assert (await refused(f"{ARTIFACTS}/runs/1/checkpoints/final.json"))[0] == 404
 
 
 async def test_a_folder_that_is_gone(ask, refused, journal):

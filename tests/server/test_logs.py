@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from rapidfire_lab.server.files import run_log
 from rapidfire_lab.server.logs import read_log
 
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
@@ -110,10 +113,16 @@ async def test_a_run_that_printed_nothing(ask, refused, filled):
     assert (code, "at 'offset'" in message) == (400, True)
 
 
+def log_in(folder):
+    path = run_log(folder, 1)
+    path.parent.mkdir(parents=True)
+    return path
+
+
 def pages(path):
     text, offset = "", 0
     while True:
-        page = read_log(path, offset)
+        page = read_log(path.parents[2], path, offset)
         assert 0 <= page["offset"] - offset < 4
         if page["next_offset"] == offset:
             return text
@@ -123,21 +132,41 @@ def pages(path):
 @pytest.mark.parametrize("lead", range(4))
 def test_pages_end_between_characters(tmp_path, lead):
     content = "x" * lead + "é☃😀" * 30_000
-    path = tmp_path / "run.log"
+    path = log_in(tmp_path)
     path.write_bytes(content.encode())
     assert pages(path) == content
 
 
 def test_a_character_that_is_half_written_is_waited_for(tmp_path):
-    path = tmp_path / "run.log"
+    path = log_in(tmp_path)
     path.write_bytes(b"snow \xe2\x98")
-    assert read_log(path, 0) == {"text": "snow ", "offset": 0, "next_offset": 5, "size": 7}
+    assert read_log(path.parents[2], path, 0) == {"text": "snow ", "offset": 0, "next_offset": 5, "size": 7}
     path.write_bytes(b"snow \xe2\x98\x83")
-    assert read_log(path, 5)["text"] == "☃"
+    assert read_log(path.parents[2], path, 5)["text"] == "☃"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x80\x80\x80\x80", b"\x80" * 200_000, b"ok\xe2\x98", b"\xe2"])
 def test_what_is_no_text_is_shown_all_the_same(tmp_path, content):
-    path = tmp_path / "run.log"
+    path = log_in(tmp_path)
     path.write_bytes(content)
     assert "\ufffd" in pages(path)
+
+
+NOTHING = {"text": "", "offset": 0, "next_offset": 0, "size": 0}
+
+
+@pytest.mark.parametrize("app_options", [{"journal_timeout": 5.0}])
+async def test_pipes_in_the_place_of_logs_wedge_nothing(ask, filled):
+    path = run_log(filled.experiments / "digits", 1)
+    path.unlink()
+    os.mkfifo(path)
+    for _ in range(5):
+        assert await ask("experiments/digits/runs/1/log") == NOTHING
+
+
+@pytest.mark.parametrize("target", ["../../spec.json", "../../../../journal.sqlite", "/etc/hostname", "run.log"])
+async def test_no_link_leads_from_a_log_to_anything_else(ask, filled, target):
+    path = run_log(filled.experiments / "digits", 1)
+    path.unlink()
+    path.symlink_to(target)
+    assert await ask("experiments/digits/runs/1/log") == NOTHING

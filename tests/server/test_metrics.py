@@ -150,7 +150,17 @@ async def test_many_runs_share_the_points(ask, journal):
     assert len(json.dumps(answer, separators=(",", ":"))) < 200_000
 
 
+@pytest.mark.parametrize("most", [10, 100, 500])
+async def test_a_run_that_ends_in_nan_has_no_point_beyond_its_end(journal, series, most):
+    run, _ = add_long(journal, 20_001, value=lambda step: math.nan if step > 78 * 256 else 1.0)
+    for x, end in (("step", 20_001), ("time", 2_000.1)):
+        found = await series(run, max_points=most, x=x)
+        assert (found["x"][-1], found["y"][-1]) == (end, None)
+
+
 async def test_deleted_runs_have_no_series(ask, refused, filled):
+    gone = "Run 6 of experiment 'digits' was deleted."
+    assert await refused(SERIES, metric="minibatch_loss", run=[1, 6]) == (404, gone)
     assert 6 not in [found["run_id"] for found in (await ask(SERIES, metric="minibatch_loss"))["series"]]
 
 

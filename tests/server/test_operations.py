@@ -204,6 +204,28 @@ async def test_knobs_that_do_not_fit(refused, fake):
     assert fake.asked == []
 
 
+async def test_a_secret_that_was_shown_hidden_cannot_come_back(ask, refused, fake):
+    changes = {"user_knobs": {"store": {"api_key": "***", "host": "h"}}}
+    code, message = await refused(OPS, order("clone", [1], changes=changes))
+    assert code == 400
+    assert message.startswith("'changes.user_knobs.store.api_key' is ***")
+    answer = await ask(CHECK, {"operation": "clone", "run_ids": [1], "changes": changes})
+    assert (answer["clones"], answer["problem"]) == ([], message)
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize("route", [OPS, CHECK])
+@pytest.mark.parametrize("depth", [600, 100_000])
+async def test_changes_nested_too_deeply(refused, fake, route, depth):
+    nested = '{"a": ' * depth + "1" + "}" * depth
+    rest = '"request_id": "r", ' if route == OPS else ""
+    raw = f'{{"operation": "clone", "run_ids": [1], {rest}"changes": {nested}}}'
+    code, message = await refused(route, raw=raw)
+    assert code == 400
+    assert "nested too deeply" in message
+    assert fake.asked == []
+
+
 async def test_only_clones_can_be_checked(refused, fake):
     code, message = await refused(CHECK, {"operation": "stop", "run_ids": [1]})
     assert code == 400
