@@ -93,7 +93,8 @@ export class RunsState {
       !this.isReady ||
       this.problem !== null ||
       answer.full ||
-      answer.runs.length;
+      answer.notices !== undefined ||
+      answer.runs.length > 0;
     this._cursor = { epoch: answer.epoch, since: answer.rev };
     this.isReady = true;
     this.problem = null;

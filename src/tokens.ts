@@ -121,7 +121,7 @@ export interface IRun {
  * Answer of `GET runs`: all runs of an experiment, or those that changed since a cursor.
  */
 export interface IRunsAnswer {
-  /** Identity of the engine process that wrote last; with `rev` it is the cursor of the next question. */
+  /** With `rev` the cursor of the next question; what it says is the server's own business. */
   epoch: string;
   rev: number;
 
@@ -146,7 +146,7 @@ export interface IRunsAnswer {
   /** The key metric, which `trend` shows; null before there are any points. */
   metric?: string | null;
 
-  /** Warnings of the engine itself since it was started, the last few. */
+  /** The last few warnings of the engine itself since it was started; left out when there are no new ones. */
   notices?: string[];
 }
 

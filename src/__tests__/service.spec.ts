@@ -268,6 +268,21 @@ describe('RunService', () => {
     expect(told).toEqual(['digits 2 failed']);
   });
 
+  it('passes on what an idle engine has to say', async () => {
+    const model = service.watch('digits');
+    await service.refresh();
+    server.answer = {
+      ...server.answer,
+      full: false,
+      rev: 2,
+      runs: [],
+      notices: ['Slot 1 was killed.']
+    };
+    await service.refresh();
+    expect(model.notices).toEqual(['Slot 1 was killed.']);
+    expect(model.runs.length).toBe(2);
+  });
+
   it('does not take runs that it never saw train for news', async () => {
     server.answer.runs = [run(1, { status: 'completed' })];
     const told = jest.fn();
