@@ -9,7 +9,17 @@ import pandas as pd
 import pytest
 import torch
 
-from rapidfire_lab import ConfigError, DataError, DataHandle, Experiment, GridSearch, List, OperationError, SpecError
+from rapidfire_lab import (
+    ConfigError,
+    DataError,
+    DataHandle,
+    EngineError,
+    Experiment,
+    GridSearch,
+    List,
+    OperationError,
+    SpecError,
+)
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.worker.checkpoint import load_weights
 from tests.conftest import SPECS, paced_config, wait_until
@@ -80,6 +90,30 @@ def test_the_source_is_kept_with_the_experiment(home):
 def test_names_that_are_no_folder_names_are_refused(home, name):
     with pytest.raises(OperationError, match="experiment name"):
         Experiment(SPEC, name)
+
+
+@pytest.mark.parametrize("prepared", ["open", "link"])
+def test_a_folder_that_others_may_have_prepared_is_refused(home, tmp_path, prepared):
+    folder = tmp_path / "prepared"
+    target = tmp_path / "elsewhere" if prepared == "link" else folder
+    target.mkdir(mode=0o700)
+    if prepared == "link":
+        folder.symlink_to(target)
+    else:
+        folder.chmod(0o777)
+    with pytest.raises(EngineError, match=rf"{folder} is .*Remove it, or choose another experiment_name"):
+        Experiment(SPEC, "prepared", experiments_path=tmp_path)
+    assert not list(target.iterdir())
+
+
+def test_what_a_refused_creation_left_is_no_part_of_the_snapshot(home, tmp_path):
+    left = tmp_path / "left" / "spec" / "torch.py"
+    left.parent.parent.mkdir(mode=0o700)
+    left.parent.mkdir()
+    left.write_text("raise SystemError('planted')")
+    experiment = Experiment(SPEC, "left", experiments_path=tmp_path)
+    assert [path.name for path in (experiment.path / "spec").rglob("*.py")] == ["paced.py"]
+    experiment.end()
 
 
 def test_run_fits_add_up_and_ids_go_on(home, points):

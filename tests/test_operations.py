@@ -7,6 +7,7 @@ import pytest
 
 from rapidfire_lab import ConfigError, EngineError, List, NotFoundError, OperationError, Range, StaleError
 from rapidfire_lab.engine.client import EngineClient, new_request_id
+from rapidfire_lab.engine.protocol import CheckClone, RunOperation
 from tests.conftest import engine_home, paced_config, wait_until
 from tests.contract import assert_same_weights, final_weights, fingerprint, minibatch_losses
 
@@ -201,6 +202,35 @@ def test_clones_of_one_request_must_differ(experiment, points, client):
     with pytest.raises(ConfigError, match="Clones 1 and 2 "):
         client.operate(experiment.name, "clone", [1, 2], changes=[{"width": 5}])
     assert len(experiment.runs()) == 2
+
+
+def test_too_many_clones_are_refused_before_they_are_looked_at(experiment, points, client):
+    experiment.run_fit(points, [paced_config(epochs=1), paced_config(width=9, epochs=1)])
+    many = [{"widht": width} for width in range(501)]
+    for ask in (client.check_clone, lambda *args, **rest: client.operate(args[0], "clone", args[1], **rest)):
+        with pytest.raises(ConfigError, match=r"1002 clones, over 1000: take fewer runs or changes"):
+            ask(experiment.name, [1, 2], changes=many)
+        with pytest.raises(ConfigError, match="no knob 'widht'"):
+            ask(experiment.name, [1, 1], changes=many)
+
+
+def test_what_is_nested_too_deep_is_refused_and_the_engine_goes_on(experiment, points, client):
+    experiment.run_fit(points, paced_config(epochs=1))
+    pid = client.status()["processes"]["controller"]
+    deep = {"a": 1}
+    for _ in range(490):
+        deep = {"a": deep}
+    asked = {"experiment": experiment.name, "run_ids": [1], "changes": [{"user_knobs": deep}]}
+    clone = {"operation": "clone", "origin": "user", "warm_start": False, "seen": {}}
+    for request in (
+        CheckClone(request_id=new_request_id(), warm_start=False, **asked),
+        RunOperation(request_id=new_request_id(), **asked, **clone),
+    ):
+        with pytest.raises(ConfigError, match="nested over 32 levels deep"):
+            client.request(request)
+    with pytest.raises(ConfigError, match="nested over 32 levels deep"):
+        experiment.run_fit(points, paced_config(deep=deep))
+    assert client.status()["processes"]["controller"] == pid
 
 
 def test_what_the_user_saw_must_still_be_so(experiment, points, client):

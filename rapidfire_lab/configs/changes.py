@@ -10,11 +10,17 @@ from rapidfire_lab.configs.draws import DistinctDraws
 from rapidfire_lab.configs.leaf import SECTIONS, normalise
 from rapidfire_lab.configs.plain import plain
 from rapidfire_lab.configs.scalars import checked_int, describe
-from rapidfire_lab.configs.space import combinations, ranges_in, size
+from rapidfire_lab.configs.space import check_depth, combinations, ranges_in, size, width
 from rapidfire_lab.errors import ConfigError
 
-MAX_CHANGES = 10_000
-"""Clones that one request may ask for."""
+MAX_CHANGES = 1_000
+"""Clones that one request may ask for: the engine does nothing else while it checks them."""
+
+_MAX_VALUES = 100_000
+"""Values in all partial configs of one expansion, which may run in a Jupyter server."""
+
+_MAX_WASTED_VALUES = 10 * _MAX_VALUES
+"""Values that draws in vain may cost."""
 
 _KNOBS = ("train", "user_knobs")
 _REPLACED_BY_NAME = ("optimizer", "lr_scheduler")
@@ -57,26 +63,29 @@ def expand_changes(changes: object, num_runs: int | None = None, seed: int = 42)
     Raises
     ------
     ConfigError
-        When `num_runs` is missing, or the knobs give fewer or too many configs.
+        When `num_runs` is missing, the knobs give fewer configs, or there is too much to make. Nothing is made then.
     """
     if not isinstance(changes, Mapping):
         raise ConfigError(f"changes must be a dictionary of knobs, not {type(changes).__name__}.")
-    ranges = list(ranges_in(changes, "changes"))
-    if ranges:
-        draws = DistinctDraws(changes, _number_of_draws(num_runs, ranges[0]), checked_int("seed", seed), _plain)
-        return draws.configs()
-    if size(changes) > MAX_CHANGES:
-        raise ConfigError(f"the changes make {size(changes)} configs, over {MAX_CHANGES}: take fewer")
-    return [_plain(combination) for combination in combinations(changes)]
+    check_depth(changes, "changes")
+    drawn = next(ranges_in(changes, "changes"), None)
+    number = size(changes) if drawn is None else _number_of_draws(num_runs, drawn)
+    if number > MAX_CHANGES:
+        raise ConfigError(f"the changes make {number} configs, over {MAX_CHANGES}: take fewer, or clone in turns")
+    values = width(changes)
+    if number * values > _MAX_VALUES:
+        message = f"the changes make {number} configs of {values} values each, over {_MAX_VALUES} in all: take fewer"
+        raise ConfigError(message)
+    if drawn is None:
+        return [_plain(combination) for combination in combinations(changes)]
+    draws = DistinctDraws(changes, int(number), checked_int("seed", seed), _plain, _MAX_WASTED_VALUES // values)
+    return draws.configs()
 
 
 def _number_of_draws(num_runs: int | None, path: str) -> int:
     if num_runs is None:
         raise ConfigError(f"{path!r} holds a Range: say how many clones to draw, as in num_runs=8, or write a List")
-    number = checked_int("num_runs", num_runs, 1)
-    if number > MAX_CHANGES:
-        raise ConfigError(f"num_runs={number} is over {MAX_CHANGES}: take fewer")
-    return number
+    return checked_int("num_runs", num_runs, 1)
 
 
 def _plain(changes: object) -> dict[str, Any]:

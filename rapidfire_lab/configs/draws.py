@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,16 @@ _MAX_MISSES = 1_000
 
 @dataclass(frozen=True)
 class DistinctDraws:
-    """``num_runs`` configs, no two alike, in the order of drawing; ``finish`` makes a config of a draw."""
+    """``num_runs`` configs, no two alike, in the order of drawing; ``finish`` makes a config of a draw.
+
+    At most ``most_wasted`` draws give what there is already, and no more are gone through to find the rest.
+    """
 
     template: object
     num_runs: int
     seed: int
     finish: Callable[[Any], dict[str, Any]]
+    most_wasted: float = math.inf
 
     def configs(self) -> list[dict[str, Any]]:
         """Draw them: the same ones at each call.
@@ -43,15 +48,17 @@ class DistinctDraws:
     def _draw(self, rng: random.Random) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         wanted = min(self.num_runs, size(self.template))
-        misses = 0
-        while len(found) < wanted and misses < _MAX_MISSES:
+        misses = wasted = 0
+        while len(found) < wanted and misses < _MAX_MISSES and wasted < self.most_wasted:
             config = self.finish(draw(self.template, rng))
-            misses = 0 if found.setdefault(identity(config), config) is config else misses + 1
+            missed = found.setdefault(identity(config), config) is not config
+            misses = misses + 1 if missed else 0
+            wasted += missed
         return found
 
     def _top_up(self, found: dict[str, dict[str, Any]], rng: random.Random) -> None:
         """Add the rest from a list of all configs, where drawing hits only known ones."""
-        if size(self.template) > _ENUMERABLE:
+        if size(self.template) > min(_ENUMERABLE, self.most_wasted):
             raise ConfigError(self._too_few(len(found), "about "))
         everything = {identity(config): config for config in map(self.finish, combinations(self.template))}
         if len(everything) < self.num_runs:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.configs.diff import differing_knobs, get_path, identity
 from rapidfire_lab.configs.groups import ConfigGroup, located, walk
 from rapidfire_lab.configs.leaf import normalise
+from rapidfire_lab.configs.space import check_depth
 from rapidfire_lab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def expand(ml_config: object) -> list[dict[str, Any]]:
     ConfigError
         Also when two leaves are the same config.
     """
+    check_depth(ml_config, "ml_config")
     labelled = [pair for label, node in walk(ml_config, "ml_config") for pair in _leaves(label, node)]
     leaves = [leaf for _, leaf in labelled]
     _refuse_duplicates([label for label, _ in labelled], leaves)

@@ -12,7 +12,7 @@ from rapidfire_lab.configs.draws import DistinctDraws
 from rapidfire_lab.configs.knobs import List
 from rapidfire_lab.configs.leaf import key_path, normalise
 from rapidfire_lab.configs.scalars import checked_int, describe
-from rapidfire_lab.configs.space import combinations, ranges_in, size
+from rapidfire_lab.configs.space import check_depth, combinations, ranges_in, size
 from rapidfire_lab.errors import ConfigError
 
 MAX_GRID = 100_000
@@ -30,6 +30,7 @@ class ConfigGroup(ABC):
 
     def __init__(self, configs: object) -> None:
         self.configs = configs
+        check_depth(configs, "configs")
         self._nodes = list(walk(configs, "configs"))
 
     @abstractmethod

@@ -10,6 +10,7 @@ from typing import Any
 
 from rapidfire_lab.configs.knobs import List, Range
 from rapidfire_lab.configs.scalars import describe
+from rapidfire_lab.configs.space import check_depth
 from rapidfire_lab.configs.spelling import did_you_mean
 from rapidfire_lab.errors import ConfigError
 
@@ -23,17 +24,22 @@ def decode(value: object, path: str = "changes") -> Any:
     Raises
     ------
     ConfigError
-        When one is malformed; the message names its path.
+        When one is malformed or stands too deep; the message names its path.
     """
+    check_depth(value, path)
+    return _decode(value, path)
+
+
+def _decode(value: object, path: str) -> Any:
     if isinstance(value, list):
-        return [decode(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [_decode(item, f"{path}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
     for mark, make in (("$list", _list), ("$range", _range)):
         if mark in value:
             _check_alone(mark, value, path)
             return make(value[mark], path)
-    return {key: decode(item, f"{path}.{key}") for key, item in value.items()}
+    return {key: _decode(item, f"{path}.{key}") for key, item in value.items()}
 
 
 def _check_alone(mark: str, value: dict[str, Any], path: str) -> None:
@@ -45,7 +51,7 @@ def _check_alone(mark: str, value: dict[str, Any], path: str) -> None:
 def _list(values: object, path: str) -> List:
     if not isinstance(values, list) or not values:
         raise ConfigError(f"{path!r}: '$list' must be a list of at least one value, not {describe(values)}")
-    return List([decode(value, f"{path}[{index}]") for index, value in enumerate(values)])
+    return List([_decode(value, f"{path}[{index}]") for index, value in enumerate(values)])
 
 
 def _range(arguments: object, path: str) -> Range:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
-from rapidfire_lab.configs.scalars import describe, from_numpy, is_int, is_number
+from rapidfire_lab.configs.scalars import LIMIT, describe, from_numpy, is_int, is_number
 from rapidfire_lab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -136,14 +136,16 @@ class Range(Knob):
 
 
 def _finite(name: str, value: object) -> float:
-    if is_number(value) and (is_int(value) or math.isfinite(value)):
-        return value
-    raise ConfigError(f"Range {name} must be a finite number, not {describe(value)}")
+    if not is_number(value) or not (is_int(value) or math.isfinite(value)):
+        raise ConfigError(f"Range {name} must be a finite number, not {describe(value)}")
+    if is_int(value) and abs(value) >= LIMIT:
+        raise ConfigError(f"Range {name} must have at most 64 bits, not be {describe(value)}: write a float")
+    return value
 
 
 def _integer(name: str, value: float) -> int:
     if value == int(value):
-        return int(value)
+        return int(_finite(name, int(value)))
     raise ConfigError(f'Range {name}={value} is no integer: write a whole number, or dtype="float"')
 
 

@@ -8,13 +8,12 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from rapidfire_lab.configs.knobs import Knob, Range
-from rapidfire_lab.configs.scalars import describe, from_numpy
+from rapidfire_lab.configs.scalars import LIMIT, describe, from_numpy
+from rapidfire_lab.configs.space import refuse_depth
 from rapidfire_lab.errors import ConfigError
 
-_LIMIT = 1 << 63
 
-
-def plain(value: object, path: str) -> Any:
+def plain(value: object, path: str, depth: int = 0) -> Any:
     """Copy a value into dicts, lists and Python scalars, or say why JSON cannot hold it.
 
     Parameters
@@ -23,12 +22,15 @@ def plain(value: object, path: str) -> Any:
         What the user wrote; numpy scalars and tuples are converted.
     path
         Where it stands ("train.optimizer.args.lr"), for error messages.
+    depth
+        How many levels it stands below the top.
     """
+    refuse_depth(path, depth)
     value = from_numpy(value)
     if isinstance(value, Mapping):
-        return {_key(key, path): plain(item, f"{path}.{key}") for key, item in value.items()}
+        return {_key(key, path): plain(item, f"{path}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        return [plain(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
     return _scalar(value, path)
 
 
@@ -71,9 +73,9 @@ def _text(value: str, path: str) -> str:
 
 
 def _whole(value: int, path: str) -> int:
-    if -_LIMIT <= value < _LIMIT:
+    if -LIMIT <= value < LIMIT:
         return value
-    raise ConfigError(f"{path!r} is {value}: whole numbers have 64 bits, write a smaller one or a float")
+    raise ConfigError(f"{path!r} is {describe(value)}: whole numbers have 64 bits, write a smaller one or a float")
 
 
 def _finite(value: float, path: str) -> float:

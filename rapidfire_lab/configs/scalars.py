@@ -8,6 +8,9 @@ from typing import Any, TypeGuard
 
 from rapidfire_lab.errors import ConfigError
 
+LIMIT = 1 << 63
+"""Whole numbers lie from ``-LIMIT`` up to below it, as in the journal and on the wire."""
+
 
 def from_numpy(value: object) -> Any:
     """Give the Python scalar that a numpy scalar stands for, anything else as it is."""
@@ -27,6 +30,8 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def describe(value: object) -> str:
     """Name a value and its type the way error messages show it."""
+    if is_int(value) and abs(value) >= LIMIT:  # Python refuses to write out the largest ones
+        return f"a whole number of over 64 bits ({type(value).__name__})"
     return f"{reprlib.repr(value)} ({type(value).__name__})"
 
 

@@ -8,20 +8,55 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs.knobs import List, Range
+from rapidfire_lab.errors import ConfigError
 
 if TYPE_CHECKING:
     import random
 
+MAX_DEPTH = 32
+"""Levels of dicts and lists in a config: all that goes through one recurses."""
+
+_LONGEST_PATH = 60
+_COUNTABLE = 1 << 63
+
+
+def check_depth(value: object, path: str, depth: int = 0) -> None:
+    """Raise when dicts, lists and knobs are nested deeper than `MAX_DEPTH`; comes before all else that recurses."""
+    refuse_depth(path, depth)
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            check_depth(item, f"{path}.{key}", depth + 1)
+    elif isinstance(value, List | list | tuple):
+        for index, item in enumerate(value.values if isinstance(value, List) else value):
+            check_depth(item, f"{path}[{index}]", depth + 1)
+
+
+def refuse_depth(path: str, depth: int) -> None:
+    """Raise for a value that stands too many levels below the top."""
+    if depth > MAX_DEPTH:
+        shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}..."
+        raise ConfigError(f"{shown!r} is nested over {MAX_DEPTH} levels deep: make it flatter")
+
 
 def size(template: object) -> float:
-    """Count the combinations, repeats included; infinite with a continuous range."""
+    """Count the combinations, repeats included; infinite with a continuous range, or where nobody would count."""
     if isinstance(template, Range):
         return math.inf if template.size is None else template.size
     if isinstance(template, List):
         return sum(size(value) for value in template.values)
-    factors = [size(part) for part in _parts(template)]
-    # An endless factor first: a product of integers may be too large to become a float.
-    return math.inf if math.inf in factors else math.prod(factors)
+    product: float = 1
+    for part in _parts(template):
+        product *= size(part)
+        if product >= _COUNTABLE:
+            return math.inf
+    return product
+
+
+def width(template: object) -> int:
+    """Count the values of one combination, of the largest where they differ."""
+    if isinstance(template, List):
+        return max(width(value) for value in template.values)
+    return max(1, sum(width(part) for part in _parts(template)))
 
 
 def combinations(template: object) -> Iterator[Any]:

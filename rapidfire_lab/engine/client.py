@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 60.0
 _ANSWER_SECONDS = 30.0
-_RESEND_SECONDS = 2.0
+_LONGEST_ANSWER_SECONDS = 120.0
+_LOOK_AGAIN_SECONDS = 0.5
 _LOOK_SECONDS = 0.02
 _CLONE_SECONDS = 0.1
 """What one more clone may add to the time of an answer."""
@@ -65,9 +66,18 @@ class EngineClient:
         EngineError
             When it does not come up in time, or an engine of an incompatible version is running.
         """
+        deadline = time.monotonic() + timeout
+        while self._is_shutting_down():
+            if time.monotonic() > deadline:
+                message = f"The engine is shutting down, and has not exited yet. {self.home.why_down()}"
+                raise EngineError(message)
+            time.sleep(_LOOK_SECONDS)
         if not self.is_alive():
             launcher.launch(self.home)
-        return self._wait_for_identity(time.monotonic() + timeout)
+        return self._wait_for_identity(deadline)
+
+    def _is_shutting_down(self) -> bool:
+        return self.home.stopped.exists() and self.is_alive()
 
     def _wait_for_identity(self, deadline: float) -> EngineIdentity:
         while True:
@@ -86,8 +96,8 @@ class EngineClient:
     def request(self, request: Request, timeout: float = _ANSWER_SECONDS, *, start: bool = True) -> dict[str, Any]:
         """Ask the engine, starting it where needed unless told not to, and return the result.
 
-        A controller that restarts in between is not noticed: the request is sent again under the same id, and
-        carried out once.
+        A controller that restarts in between is not noticed: the new one is sent the request again under the same
+        id, and it is carried out once.
 
         Raises
         ------
@@ -103,7 +113,10 @@ class EngineClient:
         return reply.result
 
     def _ask(self, request: Request, deadline: float, *, start: bool) -> Reply:
-        frame = encode(request)
+        with contextlib.closing(_Line(request)) as line:
+            return self._ask_over(line, deadline, start=start)
+
+    def _ask_over(self, line: _Line, deadline: float, *, start: bool) -> Reply:
         while time.monotonic() < deadline:
             if not start and not self.is_alive():
                 message = (
@@ -112,7 +125,7 @@ class EngineClient:
                 )
                 raise EngineError(message)
             identity = self.start(deadline - time.monotonic()) if start else self._wait_for_identity(deadline)
-            reply = _exchange(identity.address, frame, min(_RESEND_SECONDS, deadline - time.monotonic()))
+            reply = line.ask(identity, min(_LOOK_AGAIN_SECONDS, deadline - time.monotonic()))
             if reply is not None:
                 return reply
         message = f"The engine did not answer in time. {self.home.why_down()}"
@@ -165,7 +178,7 @@ class EngineClient:
         request = RunOperation(
             request_id=request_id or new_request_id(),
             experiment=experiment,
-            run_ids=list(run_ids),
+            run_ids=list(dict.fromkeys(run_ids)),
             operation=operation,
             origin=origin,
             changes=[plain(change, "changes") for change in changes or []],
@@ -193,7 +206,7 @@ class EngineClient:
         request = CheckClone(
             request_id=new_request_id(),
             experiment=experiment,
-            run_ids=list(run_ids),
+            run_ids=list(dict.fromkeys(run_ids)),
             changes=[plain(change, "changes") for change in changes],
             warm_start=warm_start,
         )
@@ -222,37 +235,77 @@ class EngineClient:
         """
         if not self.is_alive():
             return False
+        epoch = self._epoch()
         # An engine that is already shutting down does not answer; what counts is that it goes.
         with contextlib.suppress(EngineError):
             self.request(Shutdown(request_id=new_request_id()), min(timeout, _ANSWER_SECONDS), start=False)
+        epoch = epoch or self._epoch()
         deadline = time.monotonic() + timeout
-        while self.is_alive():
+        while self.is_alive() and not self._is_succeeded(epoch):
             if time.monotonic() > deadline:
                 message = f"The engine did not exit. {self.home.why_down()}"
                 raise EngineError(message)
             time.sleep(_LOOK_SECONDS)
         return True
 
+    def _epoch(self) -> str | None:
+        identity = self.home.read_identity()
+        return identity.epoch if identity else None
+
+    def _is_succeeded(self, epoch: str | None) -> bool:
+        """Whether another engine is up or coming up: a controller that the old one restarts keeps the wish to stop."""
+        return epoch is not None and not self.home.stopped.exists() and self._epoch() != epoch
+
 
 def _patience(request: RunOperation | CheckClone) -> float:
-    return _ANSWER_SECONDS + _CLONE_SECONDS * len(request.run_ids) * len(request.changes)
+    clones = len(request.run_ids) * len(request.changes)
+    return min(_ANSWER_SECONDS + _CLONE_SECONDS * clones, _LONGEST_ANSWER_SECONDS)
 
 
-def _exchange(address: str, frame: bytes, timeout: float) -> Reply | None:
-    """One question and its answer over a fresh socket; None when nobody answered."""
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 0)
-    try:
-        socket.connect(address)
-        socket.send(frame)
-        if not socket.poll(max(1, int(timeout * 1_000))):
-            return None
-        message = decode_from_controller(socket.recv())
-        return message if isinstance(message, Reply) else None
-    except (zmq.ZMQError, msgspec.MsgspecError):
+class _Line:
+    """One question to the engine, sent once to each controller that may have to answer it."""
+
+    def __init__(self, request: Request) -> None:
+        self._frame = encode(request)
+        self._ids = ("", request.request_id)  # none: the controller could not read the question
+        self._socket: zmq.Socket[bytes] | None = None
+        self._asked: tuple[str, str] | None = None
+
+    def ask(self, identity: EngineIdentity, timeout: float) -> Reply | None:
+        """Wait for the answer; None when there is none yet.
+
+        Raises
+        ------
+        EngineError
+            When the address cannot be used.
+        """
+        try:
+            return self._answer(self._connected(identity), time.monotonic() + timeout)
+        except zmq.ZMQError as error:
+            message = f"The engine cannot be reached at {identity.address} ({error})."
+            raise EngineError(message) from error
+
+    def _connected(self, identity: EngineIdentity) -> zmq.Socket[bytes]:
+        if self._socket is None or self._asked != (identity.address, identity.epoch):
+            self.close()
+            self._asked = (identity.address, identity.epoch)
+            self._socket = zmq.Context.instance().socket(zmq.DEALER)
+            self._socket.setsockopt(zmq.LINGER, 0)
+            self._socket.connect(identity.address)
+            self._socket.send(self._frame)
+        return self._socket
+
+    def _answer(self, socket: zmq.Socket[bytes], deadline: float) -> Reply | None:
+        while socket.poll(max(1, int((deadline - time.monotonic()) * 1_000))):
+            with contextlib.suppress(msgspec.MsgspecError):
+                message = decode_from_controller(socket.recv())
+                if isinstance(message, Reply) and message.request_id in self._ids:
+                    return message
         return None
-    finally:
-        socket.close()
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
 
 
 def _compatible(identity: EngineIdentity) -> EngineIdentity:

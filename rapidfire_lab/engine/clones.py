@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs import check_torch_names, differing_knobs, get_path
-from rapidfire_lab.configs.changes import apply_changes
+from rapidfire_lab.configs.changes import MAX_CHANGES, apply_changes
 from rapidfire_lab.configs.diff import identity
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.requests import check_length, insert_run, schedule_run
@@ -43,14 +43,17 @@ def plan_clones(request: RunOperation | CheckClone, ledger: Ledger, parents: lis
     Raises
     ------
     ConfigError
-        When one cannot be, or two would be the same.
+        When they are too many, one cannot be, or two would be the same.
     OperationError
         When a clone cannot start warm, as its parent has no checkpoint.
     """
+    changes = request.changes or [{}]
+    if (number := len(parents) * len(changes)) > MAX_CHANGES:
+        message = f"These would be {number} clones, over {MAX_CHANGES}: take fewer runs or changes, or clone in turns."
+        raise ConfigError(message)
     if request.warm_start:
         for parent in parents:
             _check_checkpoint(ledger, parent)
-    changes = request.changes or [{}]
     plans = [_plan(ledger, parent, change, warm_start=request.warm_start) for parent in parents for change in changes]
     _refuse_twins(plans)
     return plans

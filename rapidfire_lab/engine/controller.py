@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import traceback
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from rapidfire_lab.engine.settings import EngineSettings
 
 _TICK = 0.1
+_ANSWERING_SECONDS = 0.1
+"""After so long in a turn of the loop, the requests that are left wait for the next one."""
+
 _PROGRESS_SECONDS = 0.25
 _DRAIN_SECONDS = 20.0
 _TRACKER_DRAIN_SECONDS = 10.0
@@ -39,6 +44,7 @@ class Controller:
         self._node = node
         self._slots: dict[int, bytes] = {}
         self._tracker: bytes | None = None
+        self._requests: deque[tuple[bytes, protocol.Request]] = deque()
         self._progress: dict[int, protocol.Progress] = {}
         self._preempts: dict[int, float] = {}
         self._drain_deadline: float | None = None
@@ -58,8 +64,7 @@ class Controller:
         while not self._finished():
             now = time.monotonic()
             self._node.start_due(now)
-            if self._socket.poll(int(_TICK * 1_000)):
-                self._receive_all()
+            self._serve_messages()
             self._reap(time.monotonic())
             self._flush_progress()
             self._kill_overdue()
@@ -92,8 +97,7 @@ class Controller:
     def _drain_tracker(self) -> None:
         deadline = time.monotonic() + _TRACKER_DRAIN_SECONDS
         while self._tracker and self._journal.outbox_size() and time.monotonic() < deadline:
-            if self._socket.poll(int(_TICK * 1_000)):
-                self._receive_all()
+            self._serve_messages()
             if any(child.name == "tracker" for child, _ in self._node.reap(time.monotonic())):
                 return
         if self._tracker:
@@ -101,7 +105,15 @@ class Controller:
 
     # Messages
 
+    def _serve_messages(self) -> None:
+        if self._socket.poll(0 if self._requests else int(_TICK * 1_000)):
+            self._receive_all()
+        deadline = time.monotonic() + _ANSWERING_SECONDS
+        while self._requests and time.monotonic() < deadline:
+            self._serve_request(*self._requests.popleft())
+
     def _receive_all(self) -> None:
+        """Take in what our own processes say; what clients ask may take longer, and waits its turn."""
         while True:
             try:
                 identity, frame = self._socket.recv_multipart(zmq.NOBLOCK)
@@ -114,7 +126,7 @@ class Controller:
     def _receive(self, identity: bytes, frame: bytes) -> None:
         try:
             message = protocol.decode_to_controller(frame)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             self._send(identity, protocol.Reply(request_id="", error=f"unreadable message: {error}"))
             return
         match message:
@@ -132,11 +144,9 @@ class Controller:
                 self._send(identity, protocol.OutboxGrew())
             case protocol.Tracked():
                 self._tracked(message)
-            case _ if self._drain_deadline is not None and not isinstance(message, protocol.Status):
-                pass  # no answer: the client asks again, and the next engine is there to do it
             case _:
                 self._last_contact = time.monotonic()
-                self._answer_or_crash(identity, message)
+                self._requests.append((identity, message))
 
     def _send(self, identity: bytes, message: protocol.Message) -> None:
         self._send_raw(identity, protocol.encode(message))
@@ -157,13 +167,21 @@ class Controller:
 
     # Requests
 
-    def _answer_or_crash(self, identity: bytes, request: protocol.Request) -> None:
-        """Answer; on an error of our own say so and crash: a fresh controller reads a state that is whole."""
+    def _serve_request(self, identity: bytes, request: protocol.Request) -> None:
+        """Answer; on an error of our own say so and crash: a fresh controller reads a state that is whole.
+
+        What only looks has changed nothing, and crashes nothing.
+        """
+        if self._drain_deadline is not None and not isinstance(request, protocol.Status):
+            return  # no answer: the client asks again, and the next engine is there to do it
         try:
             self._send_raw(identity, self._answer(request))
         except Exception as error:
             text = f"internal error of the engine ({type(error).__name__}: {error}); its log has more"
             self._send(identity, protocol.Reply(request_id=request.request_id, error=text))
+            if isinstance(request, protocol.Status | protocol.CheckClone):
+                traceback.print_exc()
+                return
             self._socket.close(linger=1_000)
             raise
 

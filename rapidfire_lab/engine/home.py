@@ -130,8 +130,9 @@ class EngineHome:
                     f"Set {HOME_VARIABLE} to a folder that you can write to."
                 )
                 raise EngineError(message) from error
-        _require_private(self.root.resolve())
-        _require_private(self.runtime)
+        for folder in (self.root.resolve(), self.runtime):
+            remedy = f"Do `chmod 700 {folder}`, or set {HOME_VARIABLE} to a folder of yours that is yet to be made."
+            require_private(folder, remedy)
 
     def read_identity(self) -> EngineIdentity | None:
         """Identity of the last controller that came up here, alive or not."""
@@ -168,15 +169,18 @@ class EngineHome:
         write_private(self.identity, msgspec.json.encode(identity))
 
 
-def _require_private(folder: Path) -> None:
-    """Refuse a folder of somebody else, one that others may enter, and a link that could lead to either."""
+def require_private(folder: Path, remedy: str) -> None:
+    """Refuse a folder of somebody else, one that others may enter, and a link that could lead to either.
+
+    Raises
+    ------
+    EngineError
+        With the remedy.
+    """
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        message = f"{folder} is no folder of yours. Set {HOME_VARIABLE} to one."
+        message = f"{folder} is no folder of yours. {remedy}"
         raise EngineError(message)
     if stat.S_IMODE(status.st_mode) & 0o077:
-        message = (
-            f"{folder} is open to other users, and an engine's home must not be: it runs the code that is in it. "
-            f"Do `chmod 700 {folder}`, or set {HOME_VARIABLE} to a folder that is yet to be made."
-        )
+        message = f"{folder} is open to other users, and must not be: the engine runs the code that is in it. {remedy}"
         raise EngineError(message)

@@ -16,6 +16,7 @@ import time
 from typing import IO, TYPE_CHECKING
 
 from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.environment import without_jupyter
 from rapidfire_lab.errors import EngineError
 from rapidfire_lab.files import HOME_VARIABLE
 
@@ -26,8 +27,6 @@ MARKER_VARIABLE = "RAPIDFIRE_LAB_ENGINE"
 """In the environment of every process of an engine: its home, so that leftovers can be told."""
 
 _KERNEL_VARIABLES = (
-    "JPY_PARENT_PID",
-    "JPY_SESSION_NAME",
     "MPLBACKEND",
     "PYDEVD_USE_FRAME_EVAL",
     "CLICOLOR",
@@ -36,7 +35,7 @@ _KERNEL_VARIABLES = (
     "PAGER",
     "GIT_PAGER",
 )
-"""What Jupyter sets for a kernel and would confuse an engine."""
+"""What Jupyter sets for a kernel, beside variables of its own, and would confuse an engine."""
 
 _LOCK_SECONDS = 0.5
 _LARGEST_LOG = 10_000_000
@@ -130,7 +129,7 @@ def _torchrun(rendezvous: str) -> list[str]:
 
 
 def _environment(home: EngineHome) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _KERNEL_VARIABLES}
+    kept = {name: value for name, value in without_jupyter(os.environ).items() if name not in _KERNEL_VARIABLES}
     own = {
         HOME_VARIABLE: str(home.root),
         MARKER_VARIABLE: str(home.root),

@@ -64,7 +64,11 @@ class ExperimentLayout:
     # Making and removing
 
     def write_spec(self, sources: dict[str, str], info: SpecInfo) -> None:
-        """Keep a snapshot of the spec, from which slots import it."""
+        """Keep a snapshot of the spec, from which slots import it; nothing of an earlier one stays."""
+        if self.spec.is_symlink():
+            self.spec.unlink()
+        elif self.spec.exists():
+            shutil.rmtree(self.spec)
         for name, text in sources.items():
             target = self.spec / name
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -93,6 +93,9 @@ def main() -> None:
     node = Node(home, settings, address)
     signal.signal(signal.SIGTERM, lambda *_: node.ask_to_drain())
     signal.signal(signal.SIGINT, lambda *_: node.ask_to_drain())
+    if home.stopped.exists():
+        # A launcher removes it: our predecessor died while it shut down.
+        node.ask_to_drain()
     controller = Controller(home, settings, _recover(journal, settings), node)
     controller.bind(address)
     home.write_identity(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs import check_torch_names, normalise
+from rapidfire_lab.engine.home import require_private
 from rapidfire_lab.engine.layout import ExperimentLayout, SpecInfo
 from rapidfire_lab.engine.ledger import run_state
 from rapidfire_lab.engine.scheduler import RunAdded, StopAsked
@@ -101,6 +102,7 @@ def _make_folder(request: CreateExperiment, home: EngineHome, name: str) -> Path
     try:
         # A folder that the journal does not know and that has no runs is what a refused creation left behind.
         path.mkdir(mode=0o700, parents=True, exist_ok=not (path / "runs").exists())
+        require_private(path, "Remove it, or choose another experiment_name or experiments_path.")
         if request.spec_path and request.spec_hash:
             info = SpecInfo(main=Path(request.spec_path).name, hash=request.spec_hash, original=request.spec_path)
             ExperimentLayout(path).write_spec(request.spec_sources, info)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from importlib.machinery import PathFinder, SourceFileLoader, all_suffixes
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.errors import SpecError
@@ -13,19 +14,60 @@ from rapidfire_lab.spec_source import SPEC_CLASS, SpecSource
 from rapidfire_lab.worker.rng import own_rng
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
     from pathlib import Path
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
     from rapidfire_lab.configs import Config
     from rapidfire_lab.spec import Mode
 
 _MODULE_NAME = "rapidfire_lab_spec"
 _IMPORT_SEED = 0
-_snapshot_on_path: Path | None = None
+_IMPORTABLE = tuple(all_suffixes())
+_BYTECODE_FOLDER = "__pycache__"
+_snapshot_on_path: Snapshot | None = None
 
 
-def load_spec_class(snapshot: Path, main: str, expected_hash: str) -> type[MLSpec]:
+class Snapshot:
+    """The files of a spec, which are imported as they were read and checked: no bytecode of whoever's is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        paths = [path for path in folder.rglob("*") if path.name.endswith(_IMPORTABLE)]
+        # Nothing is imported from a folder of bytecode but for a source beside it, and those are imported by us.
+        own = [path for path in paths if path.parent.name != _BYTECODE_FOLDER]
+        self.is_source_alone = all(path.suffix == ".py" for path in own)
+        self.texts = {str(path): path.read_text("utf-8") for path in own if path.suffix == ".py"}
+
+    def hash(self, main: str) -> str:
+        prefix = len(str(self.folder)) + 1
+        return SpecSource(self.folder / main, main, {path[prefix:]: text for path, text in self.texts.items()}).hash
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, _target: object = None) -> ModuleSpec | None:
+        """Find a module: the protocol of `sys.meta_path`."""
+        for folder in [str(self.folder)] if path is None else path:
+            base = f"{folder}/{name.rpartition('.')[2]}"
+            for file in (f"{base}/__init__.py", f"{base}.py"):
+                if file in self.texts:
+                    return self.module_spec(name, file)
+        return None
+
+    def module_spec(self, name: str, file: str) -> ModuleSpec | None:
+        return importlib.util.spec_from_file_location(name, file, loader=_TextLoader(name, file, self.texts[file]))
+
+
+class _TextLoader(SourceFileLoader):
+    def __init__(self, name: str, file: str, text: str) -> None:
+        super().__init__(name, file)
+        self._text = text
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = self.source_to_code(self._text.encode(), self.get_filename(fullname))
+        return code
+
+
+def load_spec_class(folder: Path, main: str, expected_hash: str) -> type[MLSpec]:
     """Import the spec file of a snapshot folder and return its spec class, completed by ``MLSpec``'s defaults.
 
     Modules of an earlier snapshot are forgotten: two experiments may both have a ``model.py``. What the modules draw
@@ -36,19 +78,19 @@ def load_spec_class(snapshot: Path, main: str, expected_hash: str) -> type[MLSpe
     SpecError
         When the files are not those that the experiment was created with.
     """
-    files = {path.relative_to(snapshot).as_posix(): path.read_text("utf-8") for path in snapshot.rglob("*.py")}
-    if SpecSource(snapshot / main, main, files).hash != expected_hash:
-        message = f"The spec snapshot {snapshot} was changed after the experiment was created; it is not run."
+    snapshot = Snapshot(folder)
+    if not snapshot.is_source_alone or snapshot.hash(main) != expected_hash:
+        message = f"The spec snapshot {folder} was changed after the experiment was created; it is not run."
         raise SpecError(message)
     with own_rng(_IMPORT_SEED, cuda=False):
         return _import(snapshot, main)
 
 
-def _import(snapshot: Path, main: str) -> type[MLSpec]:
+def _import(snapshot: Snapshot, main: str) -> type[MLSpec]:
     _put_on_path(snapshot)
-    location = importlib.util.spec_from_file_location(_MODULE_NAME, snapshot / main)
+    location = snapshot.module_spec(_MODULE_NAME, str(snapshot.folder / main))
     if location is None or location.loader is None:
-        message = f"The spec snapshot {snapshot / main} is missing."
+        message = f"The spec snapshot {snapshot.folder / main} is missing."
         raise SpecError(message)
     module = importlib.util.module_from_spec(location)
     sys.modules[_MODULE_NAME] = module
@@ -56,14 +98,15 @@ def _import(snapshot: Path, main: str) -> type[MLSpec]:
     return _complete(_find_class(module, main))
 
 
-def _put_on_path(snapshot: Path) -> None:
+def _put_on_path(snapshot: Snapshot) -> None:
     global _snapshot_on_path  # noqa: PLW0603 - sys.path is process-wide, and so is what we put there
-    if _snapshot_on_path == snapshot:
-        return
     if _snapshot_on_path is not None:
-        sys.path.remove(str(_snapshot_on_path))
-        _forget_modules(_snapshot_on_path)
-    sys.path.insert(0, str(snapshot))
+        sys.meta_path.remove(_snapshot_on_path)
+        sys.path.remove(str(_snapshot_on_path.folder))
+        _forget_modules(_snapshot_on_path.folder)
+    # The folder is for what user code starts; in this process the snapshot comes before it.
+    sys.path.insert(0, str(snapshot.folder))
+    sys.meta_path.insert(sys.meta_path.index(PathFinder), snapshot)
     importlib.invalidate_caches()
     _snapshot_on_path = snapshot
 

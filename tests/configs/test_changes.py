@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapidfire_lab.configs import List, Range, normalise
+from rapidfire_lab.configs import GridSearch, List, Range, expand, normalise
 from rapidfire_lab.configs.changes import MAX_CHANGES, apply_changes, expand_changes
 from rapidfire_lab.errors import ConfigError
 
@@ -241,11 +241,42 @@ def test_a_range_makes_distinct_draws(num_runs: int, seed: int) -> None:
         ({"width": Range(1, 2)}, 0, "num_runs must be a whole number of 1 or more"),
         ({"width": Range(1, 2)}, MAX_CHANGES + 1, "take fewer"),
         ({"width": Range(1, 2)}, 3, "only 2 distinct configs"),
-        ({"width": List(range(200)), "depth": List(range(200))}, None, "40000 configs, over 10000"),
+        ({"width": List(range(200)), "depth": List(range(200))}, None, "40000 configs, over 1000"),
+        ({str(index): List([1, 2]) for index in range(50_000)}, None, "inf configs, over 1000"),
+        ({"width": List(range(600)), "deep": [0] * 200}, None, "600 configs of 201 values each, over 100000 in all"),
+        ({"width": Range(0.0, 1.0), "deep": [0] * 200}, 600, "600 configs of 201 values each, over 100000 in all"),
         ([1], None, "changes must be a dictionary of knobs, not list"),
+        ({"width": Range(1, 2), "same": List([0] * 30_000), "deep": [0] * 20_000}, 3, "only about 2 distinct"),
         ({"width": {1, 2}}, None, "'changes.width' is of type set"),
     ],
 )
 def test_what_cannot_be_expanded_is_told(changes: Any, num_runs: int | None, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         expand_changes(changes, num_runs)
+
+
+def test_what_a_list_offers_beside_each_other_counts_once() -> None:
+    assert len(expand_changes({"width": List([[index] * 90 for index in range(MAX_CHANGES)])})) == MAX_CHANGES
+
+
+# Depth
+
+
+@pytest.mark.parametrize("levels", [33, 490, 100_000])
+@pytest.mark.parametrize("inner", [1, Range(0.0, 1.0), List([1])])
+def test_what_is_nested_too_deep_is_refused_by_path(levels: int, inner: Any) -> None:
+    changes: dict[str, Any] = {"a": inner}
+    for _ in range(levels):
+        changes = {"a": changes}
+    for refusing in (expand_changes, GridSearch, expand, normalise, lambda changes: apply_changes(PARENT, changes)):
+        with pytest.raises(ConfigError, match=r"(\.a){20}.*\.\.\.' is nested over 32 levels deep") as caught:
+            refusing({"user_knobs": changes})
+        assert len(str(caught.value)) < 200
+
+
+def test_what_is_nested_just_so_goes_through_all() -> None:
+    changes: dict[str, Any] = {"a": List([1, 2])}
+    for _ in range(28):
+        changes = {"a": changes}
+    first, second = (apply_changes(PARENT, one) for one in expand_changes({"user_knobs": changes}))
+    assert first != second

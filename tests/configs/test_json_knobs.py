@@ -62,3 +62,12 @@ def test_a_malformed_knob_is_named_by_its_path(value: Any, words: str) -> None:
         decode({"train": {"epochs": value}})
     with pytest.raises(ConfigError, match=rf"'changes\.deep\[1\]\[0\]'.*{words}"):
         decode({"deep": [0, {"$list": [value]}]})
+
+
+@pytest.mark.parametrize("wrap", [lambda value: [value], lambda value: {"a": value}, lambda value: {"$list": [value]}])
+def test_what_is_nested_too_deep_is_refused(wrap: Any) -> None:
+    value: Any = 1
+    for _ in range(500):
+        value = wrap(value)
+    with pytest.raises(ConfigError, match=r"'changes.*\.\.\.' is nested over 32 levels deep"):
+        decode(value)
