@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from tornado.httputil import HTTPHeaders
 
+from rapidfire_lab.environment import without_jupyter
 from rapidfire_lab.errors import EngineError
 from rapidfire_lab.last_words import last_words
 from rapidfire_lab.server.unix_http import Exchange, UnreachableError
@@ -26,8 +27,6 @@ _REMEMBERED_SECONDS = 3.0
 """A page asks for many things at once; a start that failed is not tried again for each of them."""
 
 _LARGEST_LOG = 1_000_000
-_JUPYTER_VARIABLES = ("JPY", "JUPYTER", "CONFIGPROXY")
-"""How the names of variables begin that hold tokens of Jupyter and of its hub."""
 
 
 class MlflowChild:
@@ -41,7 +40,7 @@ class MlflowChild:
             self._process = subprocess.Popen(
                 _command(home, idle_seconds),
                 cwd=home.root,
-                env=_environment(),
+                env=without_jupyter(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -159,10 +158,6 @@ def _command(home: EngineHome, idle_seconds: float) -> list[str]:
     # Started by name, not imported: the module loads mlflow.
     module = [sys.executable, "-m", "rapidfire_lab.mlflow_site"]
     return [*module, "--home", str(home.root), "--parent", str(os.getpid()), "--idle-seconds", str(idle_seconds)]
-
-
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(_JUPYTER_VARIABLES)}
 
 
 def _open_log(path: Path) -> IO[bytes]:

@@ -15,6 +15,7 @@ from rapidfire_lab.server.handler import Refusal, RestHandler
 from rapidfire_lab.server.questions import BadQuestionError, Id
 
 _MOST_RUNS = 10_000
+_MOST_CLONES = 1_000
 
 RunIds = Annotated[list[Id], msgspec.Meta(max_length=_MOST_RUNS)]
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
@@ -31,7 +32,7 @@ class OperationQuestion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     run_ids: RunIds = []
     seen: Seen = {}
     changes: dict[str, Any] = {}
-    num_runs: Annotated[int, msgspec.Meta(ge=1, le=_MOST_RUNS)] | None = None
+    num_runs: Annotated[int, msgspec.Meta(ge=1, le=_MOST_CLONES)] | None = None
     warm_start: bool = False
 
     def __post_init__(self) -> None:
