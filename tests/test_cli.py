@@ -47,7 +47,7 @@ def test_runs(trained):
 def test_logs(trained):
     text = cli("logs").stdout
     assert "Experiment cli created" in text
-    assert "Run 2 failed at step 0 (error): ValueError: the user's own mistake" in text
+    assert "Run 2 failed, last saved at step 0: ValueError: the user's own mistake" in text
     assert cli("logs", "--run", "1").stdout == "printed by the user\n" * 10
     assert "Traceback" in cli("logs", "cli", "--run", "2").stdout
     assert cli("logs", "--engine").returncode == 0

@@ -247,13 +247,12 @@ class Ledger:
         self.journal.update_run(run.id, **columns)
         self.journal.close_leases_of(run.id, "discarded")
         self._with_files(run, lambda: self._finish_files(self.journal.run_by_key(run.id)))
-        error = columns.get("error") or run.error
-        detail = f": {error}" if ended.status == "failed" and error else ""
-        self.event(
-            run,
-            f"Run {run.run_id} {ended.status} at step {run.step} ({ended.ended_by}){detail}",
-            level="error" if ended.status == "failed" else "info",
-        )
+        if ended.status == "failed":
+            # Where it failed is in the error; what it may go on from is the last commit.
+            error = columns.get("error") or run.error or ended.ended_by
+            self.event(run, f"Run {run.run_id} failed, last saved at step {run.step}: {error}", level="error")
+        else:
+            self.event(run, f"Run {run.run_id} {ended.status} at step {run.step} ({ended.ended_by})")
         self.track(run.id, "status", {"status": ended.status, "ended_by": ended.ended_by})
 
     def _finish_files(self, run: RunRecord) -> None:

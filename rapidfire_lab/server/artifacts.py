@@ -46,7 +46,7 @@ class ArtifactHandler(RestHandler):
         with await self.look_at_files(lambda: open_artifact(root, path)) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            name = quote(path.rpartition("/")[2], safe="")
+            name = quote(_download_name(experiment, path), safe="")
             self.set_header("Content-Type", "application/octet-stream")
             self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{name}")
             self.set_header("Content-Length", str(size))
@@ -66,6 +66,13 @@ class ArtifactHandler(RestHandler):
             except StreamClosedError:
                 return
         self.finish(set_content_type="application/octet-stream")
+
+
+def _download_name(experiment: str, path: str) -> str:
+    """Name that tells a file from those of other runs and experiments: digits-run3-final.json."""
+    folders, _, name = path.rpartition("/")
+    run = [f"run{part}" for part in folders.split("/")[1:2] if folders.startswith("runs/")]
+    return "-".join([experiment, *run, name])
 
 
 def _folder(journal: JournalReader, name: str) -> Path:

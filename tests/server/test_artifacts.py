@@ -54,11 +54,13 @@ async def test_a_download_is_saved_and_never_run(jp_fetch, folder):
     (folder / "spec" / "page.html").write_text("<script>alert(1)</script>")
     response = await fetch_route(jp_fetch, f"{ARTIFACTS}/spec/page.html")
     assert response.headers["Content-Type"] == "application/octet-stream"
-    assert response.headers["Content-Disposition"] == "attachment; filename*=UTF-8''page.html"
+    assert response.headers["Content-Disposition"] == "attachment; filename*=UTF-8''digits-page.html"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in response.headers["Content-Security-Policy"]
+    response = await fetch_route(jp_fetch, f"{ARTIFACTS}/runs/1/run.log")
+    assert response.headers["Content-Disposition"] == "attachment; filename*=UTF-8''digits-run1-run.log"
     response = await fetch_route(jp_fetch, f'{ARTIFACTS}/predictions_é;".csv')
-    assert response.headers["Content-Disposition"] == "attachment; filename*=UTF-8''predictions_%C3%A9%3B%22.csv"
+    assert response.headers["Content-Disposition"] == "attachment; filename*=UTF-8''digits-predictions_%C3%A9%3B%22.csv"
 
 
 async def test_a_large_file_comes_in_pieces(jp_fetch, folder):
