@@ -107,6 +107,10 @@ class JournalWriter(JournalReader):
     def close_lease(self, lease: int, state: str) -> None:
         self._db.execute("UPDATE leases SET state = ?, closed = ? WHERE id = ?", (state, time.time(), lease))
 
+    def damage_lease(self, lease: int, step: int) -> None:
+        """Note that what a lease committed cannot be gone on from, and the step that it had come to."""
+        self._db.execute("UPDATE leases SET state = 'damaged', to_step = ? WHERE id = ?", (step, lease))
+
     def close_leases_of(self, run: int, state: str) -> None:
         """Close what a run that has ended may still hold."""
         self._db.execute(

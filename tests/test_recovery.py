@@ -1,0 +1,286 @@
+"""A run that survives anything: damaged checkpoints, a disk that takes no more, a lost journal, a clock that jumps."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+
+from rapidfire_lab import Experiment
+from rapidfire_lab.engine.layout import ExperimentLayout
+from rapidfire_lab.worker.checkpoint import (
+    DamagedCheckpointError,
+    UnsavedError,
+    load_checkpoint,
+    save_checkpoint,
+    save_state,
+    save_weights,
+)
+from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.contract import fingerprint
+
+WIDTHS = range(5, 15)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home whose slots keep nothing in memory: every lease begins with what is on the disk."""
+    with engine_home(
+        tmp_path_factory.mktemp("home"), slots=2, tracking=False, device="cpu", memory_fraction=0.0
+    ) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home, points):
+    experiment = Experiment(SPECS / "paced.py", "undisturbed")
+    experiment.run_fit(points, [paced_config(width=width, epochs=3) for width in WIDTHS])
+    expected = fingerprint(experiment)
+    experiment.end()
+    return expected
+
+
+@pytest.fixture
+def experiment(home, request):
+    made = Experiment(SPECS / "paced.py", re.sub(r"[^a-z0-9]+", "-", request.node.name))
+    yield made
+    made.cancel_current()
+    made.end()
+
+
+def stop_some_way(experiment, points):
+    """Train runs and stop them after some commits, so that each has two checkpoints."""
+    configs = [paced_config(width=width, epochs=3, pause=0.02) for width in WIDTHS]
+    experiment.run_fit(points, configs, num_chunks=5, wait=False)
+    wait_until(lambda: all(run.step >= 6 for run in experiment.runs()), "three commits of each run")
+    experiment.cancel_current()
+    experiment.wait()
+    assert all(6 <= run.step < 30 for run in experiment.runs())
+
+
+def state_files(experiment, run_id):
+    return sorted(path.name for path in (experiment.path / "runs" / str(run_id) / "state").iterdir())
+
+
+def checkpoints(experiment, run):
+    """The files of a run's last commit, and of the one before."""
+    layout = ExperimentLayout(experiment.path)
+    leases = sorted({int(re.findall(r"\d+", name)[0]) for name in state_files(experiment, run.run_id)})
+    assert leases[-1] == run.base_lease
+    return [layout.checkpoint(run.run_id, lease) for lease in reversed(leases)]
+
+
+def flip(path, place=0.5):
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * place)] ^= 0x40
+    path.write_bytes(content)
+
+
+def cut(path, place=0.5):
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * place)])
+
+
+def warnings(experiment):
+    with experiment.reader() as reader:
+        return [event for event in reader.events(experiment_id(experiment)) if event.level == "warning"]
+
+
+def experiment_id(experiment):
+    return experiment.runs()[0].experiment_id
+
+
+def unseal(state):
+    """Make a state as it was written before there were checksums."""
+    state.write_bytes(state.read_bytes()[:-72])
+
+
+# Damaged checkpoints
+
+DAMAGES = [
+    lambda weights, state: flip(weights),
+    lambda weights, state: flip(weights, 0.999),
+    lambda weights, state: cut(weights),
+    lambda weights, state: weights.unlink(),
+    lambda weights, state: flip(state),
+    lambda weights, state: cut(state),
+    lambda weights, state: state.unlink(),
+    lambda weights, state: (weights.write_bytes(b""), state.write_bytes(b"")),
+    lambda weights, state: (unseal(state), cut(state)),
+    lambda weights, state: (unseal(state), cut(weights)),
+]
+"""One for each of ``WIDTHS``."""
+
+
+def test_a_damaged_checkpoint_costs_no_more_than_a_lease(experiment, points, undisturbed):
+    stop_some_way(experiment, points)
+    before = {run.run_id: run for run in experiment.runs()}
+    for run, damage in zip(before.values(), DAMAGES, strict=True):
+        newest, older = checkpoints(experiment, run)
+        damage(*newest)
+        assert all(path.exists() for path in older)
+    for run_id in before:
+        experiment.resume(run_id)
+    experiment.wait()
+    assert [run.error for run in experiment.runs()] == [None] * len(DAMAGES)
+    assert fingerprint(experiment) == undisturbed
+    told = warnings(experiment)
+    assert sorted(event.run_id for event in told) == list(before)
+    for event in told:
+        run = before[event.run_id]
+        words = rf"run {run.run_id} at step {run.step} \(lease {run.base_lease}\) cannot be used, and it goes back"
+        assert re.search(words, event.message)
+        [(step, lease)] = re.findall(r"the one before, at step (\d+) \(lease (\d+)\)", event.message)
+        assert int(step) < run.step
+        assert int(lease) < run.base_lease
+        assert f"lease-{run.base_lease}." in event.message
+
+
+def test_where_both_are_damaged_the_run_fails_alone(experiment, points, undisturbed):
+    stop_some_way(experiment, points)
+    before = experiment.runs()[0]
+    files = [path for pair in checkpoints(experiment, before) for path in pair]
+    kept = {path: path.read_bytes() for path in files}
+    final = (experiment.path / "runs" / "1" / "checkpoints" / "final.safetensors").read_bytes()
+    for path in files:
+        path.unlink()
+        path.write_bytes(kept[path][:-100])
+    for run in experiment.runs():
+        experiment.resume(run.run_id)
+    experiment.wait()
+    failed = experiment.runs()[0]
+    assert (failed.status, failed.step, failed.base_lease) == ("failed", before.step, before.base_lease)
+    assert {run.status for run in experiment.runs()[1:]} == {"completed"}
+    assert all(
+        f"lease-{lease}." in failed.error for lease in (before.base_lease, int(files[2].name.split("-")[1][:-12]))
+    )
+    assert "Put the files back from a backup and resume the run, or clone it" in failed.error
+    assert (experiment.path / "runs" / "1" / "checkpoints" / "final.safetensors").read_bytes() == final
+    for path, content in kept.items():
+        path.write_bytes(content)
+    experiment.resume(1)
+    experiment.wait()
+    assert fingerprint(experiment) == undisturbed
+
+
+def test_checkpoints_of_earlier_versions_are_gone_on_from(experiment, points, undisturbed):
+    stop_some_way(experiment, points)
+    for run in experiment.runs():
+        for _, state in checkpoints(experiment, run):
+            unseal(state)
+        experiment.resume(run.run_id)
+    experiment.wait()
+    assert warnings(experiment) == []
+    assert fingerprint(experiment) == undisturbed
+
+
+def test_a_damaged_file_to_begin_with_fails_the_clone_alone(experiment, points, undisturbed):
+    stop_some_way(experiment, points)
+    flip(checkpoints(experiment, experiment.runs()[0])[0][0])
+    experiment.clone(1, {"pause": 0.0}, warm_start=True)
+    experiment.wait()
+    clone = experiment.runs()[-1]
+    assert clone.status == "failed"
+    assert "that run 11 begins with cannot be used" in clone.error
+    assert "lease-0.safetensors" in clone.error
+    assert "clone run 1 again" in clone.error
+    for run_id in range(1, 11):
+        experiment.resume(run_id)
+    experiment.wait()
+    assert [run.status for run in experiment.runs()] == ["completed"] * 10 + ["failed"]
+    experiment.delete(11)
+    assert {run: found for run, found in fingerprint(experiment).items() if run < 11} == undisturbed
+
+
+@pytest.fixture
+def files(tmp_path):
+    return tmp_path / "lease-3.safetensors", tmp_path / "lease-3.state.pt"
+
+
+TENSORS = {"w": torch.arange(6.0)}
+
+
+def test_every_bit_is_seen(files):
+    save_checkpoint(*files, TENSORS, {"step": 3})
+    for path in files:
+        whole = path.read_bytes()
+        for place in range(len(whole) - (8 if path is files[1] else 0)):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            with pytest.raises(DamagedCheckpointError, match=re.escape(str(path))):
+                load_checkpoint(*files)
+        path.write_bytes(whole)
+    tensors, state = load_checkpoint(*files)
+    assert torch.equal(tensors["w"], TENSORS["w"])
+    assert state == {"step": 3}
+
+
+def test_weights_and_state_of_two_commits_do_not_go_together(files, tmp_path):
+    save_checkpoint(*files, TENSORS, {"step": 3})
+    save_weights(files[0], {"w": torch.zeros(6)})
+    with pytest.raises(DamagedCheckpointError, match="safetensors is not what was written"):
+        load_checkpoint(*files)
+
+
+def test_files_without_a_checksum_are_read(files):
+    save_weights(files[0], TENSORS)
+    torch.save({"step": 3}, files[1])
+    assert load_checkpoint(*files)[1] == {"step": 3}
+    save_state(files[1], {"step": 4})
+    assert load_checkpoint(*files)[1] == {"step": 4}
+
+
+def test_what_is_whole_and_cannot_be_loaded_is_not_called_damaged(files):
+    save_checkpoint(*files, TENSORS, {"step": object})
+    with pytest.raises(Exception, match="Weights only load failed"):
+        load_checkpoint(*files)
+
+
+# A disk that takes no more
+
+
+@pytest.fixture
+def small_files():
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("large", ["weights", "state"])
+def test_a_checkpoint_that_does_not_fit_leaves_nothing(files, small_files, large):
+    tensors = {"w": torch.zeros(10_000 if large == "weights" else 10)}
+    small_files(20_000)
+    with pytest.raises(UnsavedError, match=r"lease-3.*File too large; .* GB are free there.*resume the run"):
+        save_checkpoint(*files, tensors, {"moments": torch.zeros(10_000)})
+    assert list(files[0].parent.iterdir()) == []
+
+
+def test_a_run_that_cannot_be_saved_fails_in_the_end_and_goes_on_when_it_can(points, tmp_path, undisturbed):
+    flag = tmp_path / "full"
+    experiment = Experiment(SPECS / "full_disk.py", "full")
+    configs = [paced_config(width=width, epochs=3, pause=0.02) for width in WIDTHS]
+    configs[0]["user_knobs"]["full_while"] = str(flag)
+    experiment.run_fit(points, configs, num_chunks=5, wait=False)
+    wait_until(lambda: experiment.runs()[0].step >= 4, "two commits")
+    flag.touch()
+    wait_until(lambda: experiment.runs()[0].status == "failed", "the run to fail")
+    failed = experiment.runs()[0]
+    assert 4 <= failed.step < 30
+    assert failed.live_step == failed.step
+    assert re.search(
+        r"No attempt could be saved: .*/runs/1/state/lease-\d+.*File too large.*resume the run", failed.error
+    )
+    assert len(warnings(experiment)) == 3
+    # What could be committed is there, as whole as it was, and nothing else.
+    assert len(state_files(experiment, 1)) == 4
+    for pair in checkpoints(experiment, failed):
+        load_checkpoint(*pair)
+    flag.unlink()
+    experiment.resume(1)
+    experiment.wait()
+    assert fingerprint(experiment) == undisturbed
+    experiment.end()
