@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 import torch
 
-from rapidfire_lab import Experiment
+from rapidfire_lab import EngineError, Experiment
+from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.layout import ExperimentLayout
+from rapidfire_lab.journal import JournalReader, JournalWriter, schema
+from rapidfire_lab.journal.witness import read_witness, witness_of
 from rapidfire_lab.worker.checkpoint import (
     DamagedCheckpointError,
     UnsavedError,
@@ -284,3 +288,141 @@ def test_a_run_that_cannot_be_saved_fails_in_the_end_and_goes_on_when_it_can(poi
     experiment.wait()
     assert fingerprint(experiment) == undisturbed
     experiment.end()
+
+
+# A journal that is not all there
+
+
+@pytest.fixture
+def journal(tmp_path):
+    """A journal of a writer that was killed: what it wrote last is in the WAL alone."""
+    path = tmp_path / "copied" / "journal.sqlite"
+    path.parent.mkdir()
+    with JournalWriter(tmp_path / "journal.sqlite", "first") as writer:
+        for number in range(100):
+            with writer.transaction(durable=True):
+                writer.add_event(f"event {number} " + "x" * 500)
+        for name in ("", "-wal", "-seen"):
+            shutil.copy(tmp_path / f"journal.sqlite{name}", path.with_name(f"{path.name}{name}"))
+    return path
+
+
+@pytest.fixture
+def shut(tmp_path, journal):
+    """The same after an orderly end."""
+    shutil.rmtree(journal.parent)
+    return tmp_path / "journal.sqlite"
+
+
+def assert_refused(path, match):
+    """The journal is refused by name, with what is known and what can be done, and left as it is, again and again."""
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir() if not file.name.endswith("-shm")}
+    for _ in range(2):
+        with pytest.raises(EngineError, match=match) as refused:
+            JournalWriter(path, "second")
+        assert str(path) in str(refused.value)
+        assert "Restore it from a backup" in str(refused.value)
+        if witness_of(path).exists():
+            assert re.search(r"it had come to change 10[0-9], written \d{4}-", str(refused.value))
+    after = {file.name: file.read_bytes() for file in path.parent.iterdir() if not file.name.endswith("-shm")}
+    assert {name: content for name, content in after.items() if content} == {
+        name: content for name, content in before.items() if content
+    }
+
+
+def test_a_journal_whose_writer_was_killed_is_whole(journal):
+    seen = read_witness(journal)
+    assert not seen.shut
+    with JournalWriter(journal, "second") as writer:
+        assert writer.rev >= seen.rev
+        assert len(writer.events(None)) == 100
+    assert read_witness(journal).shut
+
+
+@pytest.mark.parametrize("kept", [0, 0.3, 0.9])
+def test_a_wal_that_was_cut_off_is_no_smaller_history(journal, kept):
+    cut(journal.with_name("journal.sqlite-wal"), kept)
+    assert_refused(journal, r"goes no further than change \d+|cannot be read|is damaged|was cut off")
+
+
+def test_a_wal_that_was_damaged_is_no_smaller_history(journal):
+    flip(journal.with_name("journal.sqlite-wal"), 0.7)
+    assert_refused(journal, "its end was in journal.sqlite-wal, which was lost or damaged")
+
+
+def test_a_wal_that_was_deleted_is_no_smaller_history(journal):
+    journal.with_name("journal.sqlite-wal").unlink()
+    assert_refused(journal, "its end was in journal.sqlite-wal, which was lost or damaged")
+
+
+@pytest.mark.parametrize("kept", [0.999, 0.5, 0.01])
+@pytest.mark.parametrize("witness", [True, False])
+def test_a_journal_that_was_cut_off_is_refused(shut, kept, witness):
+    cut(shut, kept)
+    if not witness:
+        witness_of(shut).unlink()
+    assert_refused(shut, r"was cut off: it has [\d,]+ of [\d,]+ bytes")
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_an_empty_journal_that_once_was_more_is_refused(shut, empty):
+    shut.write_bytes(b"")
+    if not empty:
+        shut.unlink()
+    assert_refused(shut, "is empty" if empty else "is gone")
+
+
+def test_a_damaged_page_is_found_before_anything_is_written(shut):
+    content = bytearray(shut.read_bytes())
+    for page in range(5 * 4096, len(content), 4096):
+        content[page : page + 64] = b"\xff" * 64
+    shut.write_bytes(content)
+    assert_refused(shut, "is damaged|cannot be read")
+
+
+def test_a_large_journal_is_read_through_unless_it_was_shut_in_good_order(shut, monkeypatch):
+    content = bytearray(shut.read_bytes())
+    content[-4096:-4032] = b"\xff" * 64
+    shut.write_bytes(content)
+    monkeypatch.setattr(schema, "_CHECKED_ANYWAY", 0)
+    schema._refuse_loss(shut)
+    witness_of(shut).write_bytes(witness_of(shut).read_bytes().replace(b"shut", b"open"))
+    assert_refused(shut, "is damaged|cannot be read")
+
+
+def test_an_older_state_is_accepted_when_it_is_asked_for(shut, tmp_path_factory):
+    older = tmp_path_factory.mktemp("older")
+    JournalWriter(older / "journal.sqlite", "first").close()
+    shut.write_bytes((older / "journal.sqlite").read_bytes())
+    assert_refused(shut, "goes no further than change")
+    witness_of(shut).unlink()
+    with JournalWriter(shut, "second") as writer:
+        assert writer.events(None) == []
+
+
+def test_a_journal_of_an_earlier_version_has_no_witness(shut):
+    witness_of(shut).unlink()
+    with JournalWriter(shut, "second") as writer:
+        assert len(writer.events(None)) == 100
+        assert read_witness(shut).rev == writer.rev
+
+
+def test_an_engine_does_not_begin_anew_beside_its_experiments(points, tmp_path):
+    with engine_home(tmp_path / "home", slots=1, tracking=False, device="cpu") as home:
+        experiment = Experiment(SPECS / "paced.py", "precious")
+        experiment.run_fit(points, paced_config(epochs=1))
+        experiment.end()
+        EngineClient().stop()
+        content = home.journal.read_bytes()
+        for witness in (True, False):
+            home.journal.write_bytes(b"")
+            if not witness:
+                witness_of(home.journal).unlink()
+            with pytest.raises(EngineError, match=r"journal\.sqlite is empty.*Restore it from a backup"):
+                EngineClient().start()
+            wait_until(lambda: not EngineClient().is_alive(), "the engine to give up")
+            assert home.journal.read_bytes() == b""
+        home.journal.write_bytes(content)
+        EngineClient().start()
+        with JournalReader(home.journal) as reader:
+            assert [found.name for found in reader.experiments()] == ["precious"]

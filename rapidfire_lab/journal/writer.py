@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.journal.buckets import BUCKET_STEPS, UPSERT, bucket_of, summarise
 from rapidfire_lab.journal.reader import JournalReader
 from rapidfire_lab.journal.schema import connect_writer
+from rapidfire_lab.journal.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +30,16 @@ class JournalWriter(JournalReader):
     def __init__(self, path: Path, epoch: str) -> None:
         self._names: dict[tuple[str, str], int] = {}
         super().__init__(path, connect_writer(path))
-        with self.transaction():
+        self._witness: Witness | None = None
+        with self.transaction(durable=True):
             self._db.execute("UPDATE clock SET epoch = ?", (epoch,))
+        self._witness = Witness(path, self.rev)
+
+    def close(self) -> None:
+        super().close()
+        if self._witness is not None:
+            self._witness.close()
+            self._witness = None
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:
@@ -49,6 +58,8 @@ class JournalWriter(JournalReader):
             self._names.clear()
             raise
         db.execute("COMMIT")
+        if durable and self._witness is not None:
+            self._witness.saw(self.rev)
 
     def add_experiment(self, **columns: Any) -> int:
         return self._insert("experiments", status="live", created=time.time(), rev=self.rev, **columns)
