@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
+import rapidfire_lab
 from rapidfire_lab import EngineError, Experiment
+from rapidfire_lab.display.table import RunTable
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.journal import JournalReader, JournalWriter, schema
@@ -426,3 +429,53 @@ def test_an_engine_does_not_begin_anew_beside_its_experiments(points, tmp_path):
         EngineClient().start()
         with JournalReader(home.journal) as reader:
             assert [found.name for found in reader.experiments()] == ["precious"]
+
+
+# A clock that jumps
+
+
+def test_replies_are_remembered_over_a_jump_of_the_clock(tmp_path, monkeypatch):
+    now = [1_000_000_000.0]
+    monkeypatch.setattr("rapidfire_lab.journal.writer.time.time", lambda: now[0])
+    with JournalWriter(tmp_path / "journal.sqlite", "first") as writer:
+        for jump in (0, 86_400 * 2, -86_400 * 4):
+            now[0] += jump
+            with writer.transaction():
+                writer.remember_reply(str(jump), b"reply")
+                writer.forget_replies(now[0] - 86_400, keep=2)
+            assert writer.recall_reply(str(jump)) == b"reply"
+        assert writer.recall_reply("172800") == b"reply"
+        now[0] += 86_400 * 30
+        with writer.transaction():
+            writer.forget_replies(now[0] - 86_400, keep=2)
+        assert writer.recall_reply("0") is None
+
+
+def test_warnings_are_told_after_the_clock_went_back(tmp_path, monkeypatch):
+    now = [1_000_000_000.0]
+    monkeypatch.setattr("rapidfire_lab.journal.writer.time.time", lambda: now[0])
+    with JournalWriter(tmp_path / "journal.sqlite", "first") as writer:
+        with writer.transaction():
+            writer.add_event("before", level="warning")
+            writer.add_experiment(
+                name="one", asked_name="one", path="", spec_path=None, spec_hash=None, epoch_checkpoints=False,
+                tracking_uri=None,
+            )  # fmt: skip
+        table = RunTable(writer, "one")
+        now[0] -= 86_400
+        with writer.transaction():
+            writer.add_event("slot died", level="warning")
+        assert table.snapshot().notices == ["slot died"]
+
+
+def test_no_duration_is_told_from_the_time_of_day():
+    """What asks for the time of day puts it in the journal or shows it: all else uses a clock that cannot jump."""
+    package = Path(rapidfire_lab.__file__).parent
+    found = {
+        str(path.relative_to(package))
+        for folder in ("engine", "journal", "worker", "display")
+        for path in (package / folder).glob("*.py")
+        if "time.time()" in path.read_text()
+    }
+    stamps = {"engine/main.py", "engine/ledger.py", "worker/training.py", "journal/writer.py", "journal/witness.py"}
+    assert found == stamps | {"engine/controller.py"}

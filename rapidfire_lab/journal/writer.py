@@ -226,8 +226,11 @@ class JournalWriter(JournalReader):
         row = self._db.execute("SELECT reply FROM requests WHERE request_id = ?", (request_id,)).fetchone()
         return row["reply"] if row else None
 
-    def forget_replies(self, older_than: float) -> None:
-        self._db.execute("DELETE FROM requests WHERE time < ?", (older_than,))
+    def forget_replies(self, older_than: float, *, keep: int = 0) -> None:
+        """Forget old replies but for the last few, whatever the clock says: one that jumps makes all of them old."""
+        self._db.execute(
+            "DELETE FROM requests WHERE time < ? AND rowid <= (SELECT max(rowid) FROM requests) - ?", (older_than, keep)
+        )
 
     def _name_id(self, name: str, per: str) -> int:
         known = self._names.get((name, per))
