@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,7 @@ class RunTable:
         self._journal = journal
         self._experiment = experiment
         self._run_ids = None if run_ids is None else set(run_ids)
-        self._opened = time.time()
+        self._opened = journal.last_event()
         self._knobs: tuple[list[int], list[str]] = ([], [])
 
     def snapshot(self) -> TableSnapshot:
@@ -62,7 +61,7 @@ class RunTable:
         knobs = self._differing(record, runs) if record else []
         rows = make_rows(self._journal, runs, knobs)
         metrics = dict.fromkeys(name for row in rows for name in row.metrics if name not in _HIDDEN_METRICS)
-        notices = self._journal.engine_warnings(self._opened)[-_MOST_NOTICES:]
+        notices = self._journal.engine_warnings(after=self._opened)[-_MOST_NOTICES:]
         return TableSnapshot(self._experiment, rows, knobs, most_telling(metrics)[:_MOST_METRICS], notices)
 
     def _runs(self, record: ExperimentRecord) -> list[RunRecord]:

@@ -30,6 +30,8 @@ _PROGRESS_SECONDS = 0.25
 _DRAIN_SECONDS = 20.0
 _TRACKER_DRAIN_SECONDS = 10.0
 _REPLY_LIFE = 24 * 3600.0
+_KEPT_REPLIES = 1_000
+"""More than can be asked while a client still repeats its question."""
 
 
 class Controller:
@@ -211,7 +213,7 @@ class Controller:
             result = self._dispatch(request)
             frame = _reply(request, result)
             self._journal.remember_reply(request.request_id, frame)
-            self._journal.forget_replies(time.time() - _REPLY_LIFE)
+            self._journal.forget_replies(time.time() - _REPLY_LIFE, keep=_KEPT_REPLIES)
         return frame
 
     def _dispatch(self, request: protocol.Request) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class Ledger:
         self.outgoing: list[tuple[int, Grant | Preempt]] = []
         """Messages to slots, by slot index."""
         self._obsolete: list[Path] = []
+        self._told = journal.damaged_steps()
+        """Steps of runs that have gone back further than what the tracker was told of them."""
 
     def feed(self, event: Event) -> None:
         for instruction in self.scheduler.handle(event):
@@ -126,6 +128,7 @@ class Ledger:
             from_step=grant.from_step,
             to_step=grant.to_step,
             base_lease=run.base_lease,
+            previous_lease=self.journal.previous_lease(run.id, run.base_lease),
             epoch_checkpoints=experiment.epoch_checkpoints,
             parent_optimizer=self._parent_optimizer(run),
         )
@@ -164,7 +167,9 @@ class Ledger:
     def lease_done(self, done: LeaseDone) -> None:
         """Commit a lease. One that is no longer held is refused: only its slot becomes free."""
         key = self.scheduler.lease_holder(done.lease)
-        if key is not None:
+        if key is not None and done.outcome == "damaged":
+            self._fall_back(self.journal.run_by_key(key), done)
+        elif key is not None and done.outcome != "unsaved":
             self._commit(self.journal.run_by_key(key), done)
         ended = LeaseEnded(
             lease=done.lease,
@@ -173,15 +178,51 @@ class Ledger:
             trained_steps=done.trained_steps,
             seconds=done.seconds,
             overhead=done.overhead,
+            reason=done.error if done.outcome == "unsaved" else None,
         )
         self.feed(ended)
+
+    def _fall_back(self, run: RunRecord, done: LeaseDone) -> None:
+        """Let a run whose last checkpoint is damaged go on from the one before, or fail where that is no better."""
+        self.journal.close_lease(done.lease, "lost")
+        self.journal.damage_lease(run.base_lease, run.step)
+        damaged = f"The checkpoint of run {run.run_id} at step {run.step} (lease {run.base_lease}) cannot be used"
+        if not done.fall_back:
+            done.outcome = "failed"
+            remedy = "clone it to train it from its beginning"
+            if not run.base_lease:
+                damaged = f"The checkpoint of run {run.parent} that run {run.run_id} begins with cannot be used"
+                remedy = f"clone run {run.parent} again"
+            error = (
+                f"{damaged}, and there is no other: {done.error}. Put the files back from a backup and resume the "
+                f"run, or {remedy}."
+            )
+            self.journal.update_run(run.id, error=error, traceback=None)
+            return
+        self._told[run.id] = max(run.step, self._told.get(run.id, 0))
+        self.journal.trim_points(run.id, done.step)
+        self.journal.update_run(
+            run.id,
+            step=done.step,
+            live_step=done.step,
+            completed_epochs=done.completed_epochs,
+            base_lease=done.fall_back,
+        )
+        goes_back = f"it goes back to the one before, at step {done.step} (lease {done.fall_back})"
+        self.event(run, f"{damaged}, and {goes_back}: {done.error}", level="warning")
+
+    def _track_points(self, run: RunRecord, to: int | None) -> None:
+        """Have the tracker send the points of a lease that it has not been sent before."""
+        after = max(run.step, self._told.get(run.id, 0))
+        if to is None or to > after:
+            self.track(run.id, "points", {"after": after, "to": to})
 
     def _commit(self, run: RunRecord, done: LeaseDone) -> None:
         self.journal.add_points(run.id, done.points)
         if done.outcome == "failed":
             self.journal.close_lease(done.lease, "failed")
             self.journal.update_run(run.id, error=done.error, traceback=done.traceback)
-            self.track(run.id, "points", {"after": run.step, "to": None})
+            self._track_points(run, None)
             return
         self.journal.close_lease(done.lease, "committed")
         self.journal.update_run(
@@ -195,7 +236,7 @@ class Ledger:
             seconds=run.seconds + done.seconds + done.overhead,
             device=done.device,
         )
-        self.track(run.id, "points", {"after": run.step, "to": done.step})
+        self._track_points(run, done.step)
         if run.warm_start and not run.base_lease and done.step:
             self._obsolete += self._layout(run).checkpoint(run.run_id, 0)
         self._with_files(run, lambda: self._keep_files(run, done))
@@ -229,7 +270,10 @@ class Ledger:
         self.journal.close_lease(lost.lease, "lost")
         self.journal.trim_points(lost.run, run.step)
         self.journal.update_run(lost.run, deaths=lost.deaths, live_step=run.step)
-        self.event(run, f"Run {run.run_id} lost its slot and goes back to step {run.step}", level="warning")
+        told = f"Run {run.run_id} lost its slot and goes back to step {run.step}"
+        if lost.unsaved:
+            told = f"Run {run.run_id} goes back to step {run.step}, as its work could not be saved: {lost.unsaved}"
+        self.event(run, told, level="warning")
 
     # Ends
 
@@ -259,6 +303,8 @@ class Ledger:
         layout = self._layout(run)
         if run.status == "deleted":
             layout.drop_run(run.run_id)
+            return
+        if self.journal.is_damaged(run.base_lease):
             return
         experiment = self.journal.experiment_by_id(run.experiment_id)
         layout.keep_final(run.run_id, run.base_lease, self._metadata(run, experiment, run.completed_epochs))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOCK_SECONDS = 15.0
+_TOLD = 5
 
 
 def _recover(journal: JournalWriter, settings: EngineSettings) -> Ledger:
@@ -45,6 +46,27 @@ def _recover(journal: JournalWriter, settings: EngineSettings) -> Ledger:
             if run.wanted == "stopped":
                 ledger.feed(StopAsked(run.id))
     return ledger
+
+
+def _refuse_lost_journal(home: EngineHome) -> None:
+    """Refuse to begin an empty journal beside experiments that some journal must have known.
+
+    Raises
+    ------
+    EngineError
+        When it is gone or empty, and they are there.
+    """
+    if home.journal.exists() and home.journal.stat().st_size:
+        return
+    known = sorted(folder.parent.name for folder in home.experiments.glob("*/runs") if any(folder.iterdir()))
+    if known:
+        what = "is empty" if home.journal.exists() else "is gone"
+        message = (
+            f"The journal {home.journal} {what}, and yet {home.experiments} has runs of {', '.join(known[:_TOLD])}"
+            f"{' and others' if len(known) > _TOLD else ''}. Restore it from a backup, or move that folder away to "
+            "begin with an empty home."
+        )
+        raise EngineError(message)
 
 
 def _kill_leftovers(home: EngineHome) -> None:
@@ -86,6 +108,7 @@ def main() -> None:
     _kill_leftovers(home)
     settings = EngineSettings.load(home.settings)
     epoch = uuid.uuid4().hex
+    _refuse_lost_journal(home)
     journal = JournalWriter(home.journal, epoch)
     socket_path = home.runtime / "wire.sock"
     socket_path.unlink(missing_ok=True)

@@ -14,9 +14,10 @@ from rapidfire_lab.journal.records import MetricPoint
 API_LEVEL = 2
 """Grows when a client of an older level could not talk to this engine."""
 
-Outcome = Literal["reached", "preempted", "finished", "converged", "failed", "discarded"]
+Outcome = Literal["reached", "preempted", "finished", "converged", "failed", "discarded", "unsaved", "damaged"]
 """How a lease ended: target step reached, stopped on the way, last epoch done, ``has_converged`` said so, error,
-or dropped without a commit because its run was deleted."""
+dropped without a commit because its run was deleted, trained for nothing as the disk did not take its checkpoint, or
+not begun as the base lease's checkpoint is damaged."""
 
 OperationName = Literal["stop", "resume", "delete", "clone", "cancel"]
 """What can be asked of runs."""
@@ -132,6 +133,8 @@ class LeaseDone(Message):
     device: str = "cpu"
     error: str | None = None
     traceback: str | None = None
+    fall_back: int = 0
+    """Of a damaged base: the earlier lease whose checkpoint is whole, at ``step`` and ``completed_epochs``."""
 
 
 class Carried(msgspec.Struct, kw_only=True):
@@ -183,6 +186,8 @@ class Grant(Message):
     to_step: int
     base_lease: int
     epoch_checkpoints: bool
+    previous_lease: int = 0
+    """The lease whose commit was the last but one, to fall back on (0: none)."""
     parent_optimizer: dict[str, Any] | None = None
     """Name and arguments of the optimizer whose checkpoint a warm start begins with; None where there is none."""
 

@@ -95,6 +95,8 @@ class LeaseEnded:
     trained_steps: int = 0
     seconds: float = 0.0
     overhead: float = 0.0
+    reason: str | None = None
+    """Why the disk did not take it."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,12 @@ class PreemptLease:
 
 @dataclass(frozen=True)
 class LeaseLost:
-    """The slot died under the lease; the run goes back to its last commit."""
+    """The slot died under the lease, or could not save its work; the run goes back to its last commit."""
 
     lease: int
     run: int
     deaths: int
+    unsaved: str | None = None
 
 
 @dataclass(frozen=True)
@@ -243,18 +246,25 @@ class Scheduler:
         slot.dying = False
         if lease is None or lease not in self._leases:
             return []
+        return self._lose(lease, event.reason)
+
+    def _lose(self, lease: int, reason: str, *, unsaved: str | None = None) -> list[Instruction]:
         run = self.runs[self._leases.pop(lease)[0]]
         run.deaths += 1
-        lost: list[Instruction] = [LeaseLost(lease, run.key, run.deaths)]
+        lost: list[Instruction] = [LeaseLost(lease, run.key, run.deaths, unsaved)]
         if run.wanted == "stopped":
             return lost + self._end(run, RunEnded(run.key, "stopped", "user"))
         if run.deaths >= self._max_attempts:
-            return lost + self._end(run, RunEnded(run.key, "failed", "error", event.reason))
+            return lost + self._end(run, RunEnded(run.key, "failed", "error", reason))
         return lost + self._wait(run)
 
     def _lease_ended(self, event: LeaseEnded) -> list[Instruction]:
         if event.lease not in self._leases:
             return self._release(event.lease)
+        if event.outcome == "unsaved":
+            reason = event.reason or "unknown"
+            lost = self._lose(event.lease, f"No attempt could be saved: {reason}", unsaved=reason)
+            return lost + self._release(event.lease)
         run = self.runs[self._leases.pop(event.lease)[0]]
         self._release(event.lease)
         if event.outcome == "failed":

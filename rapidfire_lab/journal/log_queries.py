@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -35,11 +36,20 @@ class LogQueries(JournalConnection):
         rows = self._all(f"{_EVENTS} AND rowid > ? ORDER BY rowid LIMIT ?", (experiment_id, after, limit))
         return [to_record(row, EventRecord) for row in rows]
 
-    def engine_warnings(self, since: float) -> list[str]:
-        """Messages of the engine itself that are no mere information, since a time in seconds since 1970."""
+    def last_event(self) -> int:
+        """Id of the last line of any log."""
+        last: int = self._one("SELECT coalesce(max(rowid), 0) AS last FROM events")["last"]
+        return last
+
+    def engine_warnings(self, since: float = -math.inf, *, after: int = 0) -> list[str]:
+        """Messages of the engine itself that are no mere information.
+
+        Those since a time in seconds since 1970, or after a line, which no clock that jumps can change.
+        """
         rows = self._all(
-            "SELECT message FROM events WHERE experiment_id IS NULL AND level != 'info' AND time >= ? ORDER BY rowid",
-            (since,),
+            "SELECT message FROM events WHERE experiment_id IS NULL AND level != 'info' AND time >= ? AND rowid > ?"
+            " ORDER BY rowid",
+            (since, after),
         )
         return [row["message"] for row in rows]
 

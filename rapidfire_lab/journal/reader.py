@@ -106,6 +106,23 @@ class JournalReader(MetricQueries, LogQueries):
         lease: int = self._one("SELECT coalesce(max(id), 0) AS last FROM leases")["last"]
         return lease
 
+    def previous_lease(self, run: int, lease: int) -> int:
+        """The lease of a run whose commit came before that of this one; 0 where there is none."""
+        # Backwards from the lease: it is found after about as many rows as there are live runs.
+        query = "SELECT id FROM leases WHERE id < ? AND run = ? AND state = 'committed' ORDER BY id DESC LIMIT 1"
+        begins_at = self._all("SELECT from_step FROM leases WHERE id = ?", (lease,))
+        rows = self._all(query, (lease, run)) if begins_at and begins_at[0]["from_step"] else []
+        return rows[0]["id"] if rows else 0
+
+    def is_damaged(self, lease: int) -> bool:
+        """Whether what a lease committed turned out to be damaged."""
+        return bool(self._all("SELECT 1 FROM leases WHERE id = ? AND state = 'damaged'", (lease,)))
+
+    def damaged_steps(self) -> dict[int, int]:
+        """How far the runs had come whose checkpoints turned out to be damaged, by key."""
+        rows = self._all("SELECT run, max(to_step) AS step FROM leases WHERE state = 'damaged' GROUP BY run")
+        return {row["run"]: row["step"] for row in rows}
+
     def outbox(self, limit: int = 1_000) -> list[OutboxRecord]:
         return [to_record(row, OutboxRecord) for row in self._all("SELECT * FROM outbox ORDER BY id LIMIT ?", (limit,))]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import psutil
 
 from rapidfire_lab.errors import EngineError
+from rapidfire_lab.journal.witness import Seen, read_witness, witness_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,6 +202,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         When the file is damaged, foreign, newer than this version or on a network file system.
     """
     _refuse_network(path)
+    _refuse_loss(path)
     path.touch(mode=0o600)
     try:
         with _closed_on_error(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
@@ -214,6 +216,73 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         message = f"The journal {path} cannot be read ({error}). It is left as it is: restore it or move it away."
         raise EngineError(message) from error
     return connection
+
+
+_CHECKED_ANYWAY = 64_000_000
+"""Bytes of a journal that is read through at every start, in about a third of a second."""
+
+
+def _refuse_loss(path: Path) -> None:
+    """Look, without changing anything, whether the journal is whole and has all that was ever written durably.
+
+    Raises
+    ------
+    EngineError
+        When it is not. Opening it for writing could make that final: SQLite drops a WAL that it cannot follow.
+    """
+    seen = read_witness(path)
+    size = path.stat().st_size if path.exists() else 0
+    if not size:
+        if seen is not None:
+            _refuse(path, seen, "is empty" if path.exists() else "is gone")
+        return
+    wal = path.with_name(f"{path.name}-wal")
+    in_wal = wal.exists() and wal.stat().st_size > 0
+    if not in_wal:
+        # Who was killed while it brought a WAL into the file may have written the header first: the WAL has the rest.
+        _refuse_truncated(path, seen, size)
+    # A connection that may write would bring a WAL into the file when it is closed. Without one, it changes nothing,
+    # while one that may only read would leave an empty WAL behind.
+    mode = "ro" if in_wal else "rw"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=10)) as db:
+            application = db.execute("PRAGMA application_id").fetchone()[0]
+            if application not in (0, APPLICATION_ID) or (not application and seen is None):
+                return  # it is another program's, which is told elsewhere, or was never filled
+            # All of a young journal is in its WAL.
+            rev = db.execute("SELECT rev FROM clock").fetchone()[0] if application else 0
+            # Who shut it down in good order left it whole; a disk that has since gone bad is met with where it is read.
+            if seen is None or not seen.shut or size <= _CHECKED_ANYWAY:
+                found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    _refuse(path, seen, f"is damaged ({' '.join(found.split())})")
+    except sqlite3.DatabaseError as error:
+        _refuse(path, seen, f"cannot be read ({error})")
+    if seen is not None and rev < seen.rev:
+        _refuse(path, seen, f"goes no further than change {rev}: its end was in {wal.name}, which was lost or damaged")
+
+
+def _refuse_truncated(path: Path, seen: Seen | None, size: int) -> None:
+    """Refuse a file that is shorter than its own header says."""
+    with path.open("rb") as file:
+        header = file.read(32)
+    if not header.startswith(b"SQLite format 3\0") or len(header) < 32:  # noqa: PLR2004 - up to the number of pages
+        return
+    page = int.from_bytes(header[16:18], "big")
+    whole = (65_536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    if size < whole:
+        _refuse(path, seen, f"was cut off: it has {size:,} of {whole:,} bytes")
+
+
+def _refuse(path: Path, seen: Seen | None, what: str) -> NoReturn:
+    witness = witness_of(path)
+    known = f"; it had come to {seen.told()}" if seen else ""
+    message = (
+        f"The journal {path} {what}{known}. It is left as it is, with all experiments' files. Restore it from a backup "
+        f"(with its -wal, where there is one), and remove {witness.name} to accept a state that is older; or move "
+        f"{path.name}* and the folder experiments away to begin with an empty home."
+    )
+    raise EngineError(message)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

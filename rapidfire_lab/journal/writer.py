@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.journal.buckets import BUCKET_STEPS, UPSERT, bucket_of, summarise
 from rapidfire_lab.journal.reader import JournalReader
 from rapidfire_lab.journal.schema import connect_writer
+from rapidfire_lab.journal.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,8 +30,16 @@ class JournalWriter(JournalReader):
     def __init__(self, path: Path, epoch: str) -> None:
         self._names: dict[tuple[str, str], int] = {}
         super().__init__(path, connect_writer(path))
-        with self.transaction():
+        self._witness: Witness | None = None
+        with self.transaction(durable=True):
             self._db.execute("UPDATE clock SET epoch = ?", (epoch,))
+        self._witness = Witness(path, self.rev)
+
+    def close(self) -> None:
+        super().close()
+        if self._witness is not None:
+            self._witness.close()
+            self._witness = None
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:
@@ -49,6 +58,8 @@ class JournalWriter(JournalReader):
             self._names.clear()
             raise
         db.execute("COMMIT")
+        if durable and self._witness is not None:
+            self._witness.saw(self.rev)
 
     def add_experiment(self, **columns: Any) -> int:
         return self._insert("experiments", status="live", created=time.time(), rev=self.rev, **columns)
@@ -106,6 +117,10 @@ class JournalWriter(JournalReader):
 
     def close_lease(self, lease: int, state: str) -> None:
         self._db.execute("UPDATE leases SET state = ?, closed = ? WHERE id = ?", (state, time.time(), lease))
+
+    def damage_lease(self, lease: int, step: int) -> None:
+        """Note that what a lease committed cannot be gone on from, and the step that it had come to."""
+        self._db.execute("UPDATE leases SET state = 'damaged', to_step = ? WHERE id = ?", (step, lease))
 
     def close_leases_of(self, run: int, state: str) -> None:
         """Close what a run that has ended may still hold."""
@@ -211,8 +226,11 @@ class JournalWriter(JournalReader):
         row = self._db.execute("SELECT reply FROM requests WHERE request_id = ?", (request_id,)).fetchone()
         return row["reply"] if row else None
 
-    def forget_replies(self, older_than: float) -> None:
-        self._db.execute("DELETE FROM requests WHERE time < ?", (older_than,))
+    def forget_replies(self, older_than: float, *, keep: int = 0) -> None:
+        """Forget old replies but for the last few, whatever the clock says: one that jumps makes all of them old."""
+        self._db.execute(
+            "DELETE FROM requests WHERE time < ? AND rowid <= (SELECT max(rowid) FROM requests) - ?", (older_than, keep)
+        )
 
     def _name_id(self, name: str, per: str) -> int:
         known = self._names.get((name, per))

@@ -38,7 +38,14 @@ from rapidfire_lab.engine.protocol import (
     encode,
 )
 from rapidfire_lab.errors import EngineError, SpecError
-from rapidfire_lab.worker.checkpoint import load_state, load_weights, save_state, save_weights
+from rapidfire_lab.worker.checkpoint import (
+    DamagedCheckpointError,
+    UnsavedError,
+    load_checkpoint,
+    load_state,
+    save_checkpoint,
+    save_weights,
+)
 from rapidfire_lab.worker.failure import describe, user_traceback
 from rapidfire_lab.worker.hooks import load_spec_class
 from rapidfire_lab.worker.output import output_to
@@ -107,7 +114,7 @@ class Slot:
             with output_to(layout.log(grant.run_id)), process_state_kept():
                 done = self._attempts(grant, layout)
         except OSError as error:
-            done = self._failed(grant, layout, error)
+            done = self._unsaved(grant, UnsavedError(layout.run(grant.run_id), error))
         if self._training is not None:
             # What a failed lease reached before it failed is worth seeing: how the loss grew, for instance.
             done.points = self._training.report.drain()
@@ -131,6 +138,10 @@ class Slot:
             return self._train(grant, layout)
         except DiscardedError:
             return LeaseDone(lease=grant.lease, outcome="discarded", step=grant.from_step, completed_epochs=0)
+        except UnsavedError as error:
+            return self._unsaved(grant, error)
+        except DamagedCheckpointError as error:
+            return self._damaged(grant, layout, error)
         except torch.OutOfMemoryError as error:
             return None if len(self._residency) else self._failed(grant, layout, error)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its run alone
@@ -169,9 +180,8 @@ class Slot:
     @staticmethod
     def _save(grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> None:
         """Write the lease's checkpoint; a run's first is read back, so that one that cannot be fails early."""
-        state = layout.state(grant.run_id, grant.lease)
-        save_weights(layout.weights(grant.run_id, grant.lease), training.weights())
-        save_state(state, training.state())
+        weights, state = layout.checkpoint(grant.run_id, grant.lease)
+        save_checkpoint(weights, state, training.weights(), training.state())
         if grant.base_lease:
             return
         try:
@@ -192,9 +202,9 @@ class Slot:
         self._check_steps(grant, training)
         weights, state = layout.checkpoint(grant.run_id, grant.base_lease)
         if grant.base_lease:
-            training.restore(load_weights(weights), load_state(state))
+            training.restore(*load_checkpoint(weights, state))
         elif grant.parent_optimizer is not None:
-            parent = Parent(load_weights(weights), load_state(state), grant.parent_optimizer)
+            parent = Parent(*load_checkpoint(weights, state), grant.parent_optimizer)
             carried, moments = carry_over(training, parent)
             self._send(WarmStarted(lease=grant.lease, weights=carried, optimizer=moments))
         return training
@@ -238,7 +248,7 @@ class Slot:
             nonlocal reported, epochs
             if grant.epoch_checkpoints and training.completed_epochs > epochs:
                 epochs = training.completed_epochs
-                save_weights(layout.epoch_weights(grant.run_id, epochs), training.weights())
+                self._save_epoch(grant, layout, training)
             if time.monotonic() - reported >= _REPORT_SECONDS:
                 reported = time.monotonic()
                 self._report(grant, training)
@@ -247,8 +257,16 @@ class Slot:
 
         outcome = training.train(grant.to_step, keep_going)
         if grant.epoch_checkpoints and training.completed_epochs > epochs:
-            save_weights(layout.epoch_weights(grant.run_id, training.completed_epochs), training.weights())
+            self._save_epoch(grant, layout, training)
         return outcome
+
+    @staticmethod
+    def _save_epoch(grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> None:
+        path = layout.epoch_weights(grant.run_id, training.completed_epochs)
+        try:
+            save_weights(path, training.weights())
+        except OSError as error:
+            raise UnsavedError(path, error) from error
 
     def _report(self, grant: Grant, training: TrainingRun) -> None:
         training.settle_losses()
@@ -266,6 +284,30 @@ class Slot:
                 if message.discard:
                     raise DiscardedError
                 self._preempted = True
+
+    @staticmethod
+    def _unsaved(grant: Grant, error: UnsavedError) -> LeaseDone:
+        """End a lease whose work cannot be kept: nothing of it counts, and it may be tried again."""
+        return LeaseDone(
+            lease=grant.lease, outcome="unsaved", step=grant.from_step, completed_epochs=0, error=str(error)
+        )
+
+    @staticmethod
+    def _damaged(grant: Grant, layout: ExperimentLayout, error: DamagedCheckpointError) -> LeaseDone:
+        """Say that the run cannot go on from its base, and whether it can from the commit before."""
+        done = LeaseDone(
+            lease=grant.lease, outcome="damaged", step=grant.from_step, completed_epochs=0, error=str(error)
+        )
+        if not grant.previous_lease:
+            return done
+        try:
+            _, state = load_checkpoint(*layout.checkpoint(grant.run_id, grant.previous_lease))
+        except DamagedCheckpointError as second:
+            done.error = f"{error}; {second}"
+        else:
+            done.fall_back, done.step = grant.previous_lease, state["step"]
+            done.completed_epochs = len(state["history"])
+        return done
 
     def _failed(self, grant: Grant, layout: ExperimentLayout, error: BaseException) -> LeaseDone:
         text = user_traceback(error, layout.spec, layout.spec_folder_of_user())
