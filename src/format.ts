@@ -8,9 +8,17 @@ export function formatValue(value: KnobValue | undefined): string {
     return '–';
   }
   if (typeof value === 'number') {
-    return Number.isInteger(value) ? `${value}` : formatNumber(value);
+    const isCount = Number.isInteger(value) && Math.abs(value) < 1e6;
+    return isCount ? `${value}` : formatNumber(value);
   }
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/**
+ * The same with all digits, where there is room.
+ */
+export function exactValue(value: KnobValue): string {
+  return typeof value === 'number' ? `${value}` : formatValue(value);
 }
 
 /**
