@@ -136,16 +136,29 @@ export function knobKey(value: KnobValue | undefined): SortKey {
   return typeof value === 'number' ? value : formatValue(value);
 }
 
+/** What the server's trend shows of a run that has not finished an epoch. */
+const FALLBACK_METRIC = 'minibatch_loss';
+
 /**
- * Value of the metric whose sparkline is shown: of the last epoch, or of the
- * last minibatches while there is none. Undefined: there is none yet; null: it is not finite.
+ * Last value of the metric whose sparkline is shown. Undefined: there is none yet; null: it is not
+ * finite. A loss of minibatches does not stand in for it: it would be compared with those of epochs.
  */
 export function keyMetric(
   run: IRun,
   metric: string | null
 ): number | null | undefined {
-  if (metric !== null && metric in run.metrics) {
-    return run.metrics[metric];
+  if (metric === null) {
+    return undefined;
   }
-  return run.trend.length ? run.trend[run.trend.length - 1] : undefined;
+  if (metric === FALLBACK_METRIC && run.trend.length) {
+    return run.trend[run.trend.length - 1];
+  }
+  return run.metrics[metric];
+}
+
+/**
+ * Name of the metric that a run's trend is of.
+ */
+export function trendMetric(run: IRun, metric: string): string {
+  return metric in run.metrics ? metric : FALLBACK_METRIC;
 }

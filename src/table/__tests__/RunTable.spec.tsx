@@ -102,6 +102,19 @@ describe('the run table', () => {
     ).toBeTruthy();
   });
 
+  it('tells the course of minibatches from that of the key metric', () => {
+    show({ state: { sort: { column: 'metric', descending: false } } }, [
+      fakeRun({ run_id: 1, metrics: {}, trend: [0.5, 0.1] }),
+      fakeRun({ run_id: 2, metrics: { val_loss: 0.9 }, trend: [0.9] })
+    ]);
+    const picture = screen.getByRole('img', {
+      name: 'minibatch_loss of run 1: from 0.5 to 0.1, lowest 0.1, highest 0.5'
+    });
+    expect(picture.classList).toContain('jp-mod-quiet');
+    expect(picture.parentElement?.textContent).toMatch(/^–/);
+    expect(order()).toEqual(['2', '1']);
+  });
+
   it('points out a metric that is not finite', () => {
     show({}, [fakeRun({ metrics: { val_loss: null }, trend: [null] })]);
     expect(screen.getByText('NaN')).toBeTruthy();

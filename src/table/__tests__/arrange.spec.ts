@@ -145,8 +145,11 @@ describe('keyMetric', () => {
     );
   });
 
-  it('is that of the last minibatches while no epoch has ended', () => {
-    expect(keyMetric(fakeRun({ metrics: {}, trend: [3, 2] }), 'f1')).toBe(2);
+  it('is not that of minibatches while no epoch has ended', () => {
+    const run = fakeRun({ metrics: {}, trend: [3, 2] });
+    expect(keyMetric(run, 'f1')).toBe(undefined);
+    expect(keyMetric(run, null)).toBe(undefined);
+    expect(keyMetric(run, 'minibatch_loss')).toBe(2);
   });
 });
 
