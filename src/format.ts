@@ -79,6 +79,27 @@ export function knobLabels(paths: readonly string[]): Map<string, string> {
 }
 
 /**
+ * Knobs that tell runs apart, those with the most different values first. All of them where none
+ * differs, as with a single run.
+ */
+export function tellingKnobs(
+  runs: readonly IRun[],
+  paths: readonly string[]
+): string[] {
+  const counts = new Map(
+    paths.map(path => {
+      const values = runs.map(run => JSON.stringify(run.knobs[path]));
+      return [path, new Set(values).size];
+    })
+  );
+  const count = (path: string) => counts.get(path) ?? 0;
+  const found = paths.filter(path => count(path) > 1);
+  return found.length
+    ? found.sort((a, b) => count(b) - count(a))
+    : paths.slice();
+}
+
+/**
  * What is particular to a run: "lr 0.01, batch_size 32".
  */
 export function knobsText(run: IRun, paths: readonly string[]): string {

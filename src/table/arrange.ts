@@ -17,21 +17,30 @@ export interface IPlace {
 export type SortKey = number | string | null;
 
 /**
- * Runs in the order of the table, filtered.
+ * The runs that the filter lets through.
+ */
+export function matching(
+  runs: readonly IRun[],
+  state: Pick<ICompleteState, 'filter' | 'statuses'>,
+  engine: EngineState,
+  trans: TranslationBundle
+): IRun[] {
+  return runs.filter(matcher(state, engine, trans));
+}
+
+/**
+ * Runs in the order of the table.
  */
 export function arrange(
   runs: readonly IRun[],
-  state: Pick<ICompleteState, 'filter' | 'statuses' | 'sort' | 'grouped'>,
-  engine: EngineState,
-  sortKey: (run: IRun) => SortKey,
-  trans: TranslationBundle
+  { sort, grouped: isGrouped }: Pick<ICompleteState, 'sort' | 'grouped'>,
+  sortKey: (run: IRun) => SortKey
 ): IPlace[] {
-  const shown = runs.filter(matcher(state, engine, trans));
-  const { column, descending } = state.sort;
-  if (column === 'run' && state.grouped) {
-    return grouped(shown, descending);
+  const { column, descending } = sort;
+  if (column === 'run' && isGrouped) {
+    return grouped(runs, descending);
   }
-  return sorted(shown, sortKey, descending).map(run => ({ run, depth: 0 }));
+  return sorted(runs, sortKey, descending).map(run => ({ run, depth: 0 }));
 }
 
 function matcher(

@@ -40,6 +40,9 @@ export interface IColumn {
 interface IColumnOptions {
   model: Pick<IRunsModel, 'metric' | 'metricNames' | 'knobNames'>;
   labels: ReadonlyMap<string, string>;
+
+  /** Those of the knobs that tell the runs apart, in order. */
+  telling: ReadonlyMap<string, string>;
   engine: EngineState;
   isNarrow: boolean;
   hasErrors: boolean;
@@ -72,7 +75,7 @@ export function shownColumns(
 }
 
 function mainColumns(options: IColumnOptions): IColumn[] {
-  const { model, labels, engine, isNarrow, trans } = options;
+  const { model, telling, engine, isNarrow, trans } = options;
   const status = (run: IRun, pending: OperationName | null) => (
     <StatusCell run={run} engine={engine} pending={pending} trans={trans} />
   );
@@ -119,7 +122,7 @@ function mainColumns(options: IColumnOptions): IColumn[] {
       isFlexible: true,
       byDefault: !isNarrow,
       sortKey: run => formatValue(run.knobs),
-      cell: run => <KnobChips run={run} labels={labels} trans={trans} />
+      cell: run => <KnobChips run={run} labels={telling} trans={trans} />
     }
   ];
 }

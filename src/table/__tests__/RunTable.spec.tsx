@@ -95,6 +95,7 @@ describe('the run table', () => {
     expect(bar.getAttribute('aria-valuetext')).toBe(
       '25 %, epoch 3/10, 3:45 left'
     );
+    expect(screen.getAllByTitle('epoch 3/10')[0].textContent).toBe('3/10');
     expect(
       screen.getByRole('img', {
         name: 'val_loss of run 1: from 0.9 to 0.4, lowest 0.4, highest 0.9'
@@ -113,6 +114,28 @@ describe('the run table', () => {
     expect(picture.classList).toContain('jp-mod-quiet');
     expect(picture.parentElement?.textContent).toMatch(/^–/);
     expect(order()).toEqual(['2', '1']);
+  });
+
+  it('says first what tells the runs shown apart', () => {
+    const { model, view } = show(
+      { variant: 'sidebar' },
+      [0.1, 0.2].map((lr, index) =>
+        fakeRun({
+          run_id: index + 1,
+          knobs: { 'train.batch_size': 32, 'train.optimizer.args.lr': lr }
+        })
+      )
+    );
+    act(() =>
+      model.update({
+        knobNames: ['train.batch_size', 'train.optimizer.args.lr']
+      })
+    );
+    const texts = view.container.querySelectorAll('.jp-rf-RunName-knobs');
+    expect(Array.from(texts, node => node.textContent)).toEqual([
+      'lr 0.1',
+      'lr 0.2'
+    ]);
   });
 
   it('points out a metric that is not finite', () => {
