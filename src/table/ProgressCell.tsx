@@ -11,7 +11,7 @@ interface IProgressCellProps {
   engine: EngineState;
   trans: TranslationBundle;
 
-  /** Stands before the percent where there is room for one line of words only. */
+  /** Stands above the bar where there is no room beside it. */
   children?: React.ReactNode;
 }
 

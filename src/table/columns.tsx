@@ -93,7 +93,7 @@ function mainColumns(options: IColumnOptions): IColumn[] {
       id: 'progress',
       group: 'run',
       label: trans.__('Progress'),
-      width: isNarrow ? 9.2 : 24,
+      width: isNarrow ? 5.8 : 24,
       isFlexible: isNarrow,
       byDefault: true,
       sortKey: run => run.progress,
@@ -108,7 +108,7 @@ function mainColumns(options: IColumnOptions): IColumn[] {
       group: 'run',
       label: model.metric ?? trans.__('Metric'),
       title: trans.__('Key metric: the last value and its course'),
-      width: isNarrow ? 5.2 : 11,
+      width: isNarrow ? 4.5 : 11,
       byDefault: true,
       sortKey: run => keyMetric(run, model.metric) ?? null,
       cell: run => <MetricCell run={run} metric={model.metric} trans={trans} />
