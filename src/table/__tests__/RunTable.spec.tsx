@@ -433,7 +433,11 @@ describe('details', () => {
     );
     const details = screen.getByRole('region', { name: 'Details of run 4' });
     expect(await within(details).findByText('Traceback: line 12')).toBeTruthy();
-    expect(within(details).getByText('epoch 1 done')).toBeTruthy();
+    const log = within(details).getByRole('region', { name: 'Log of run 4' });
+    expect(log.textContent).toBe('epoch 1 done');
+    const name = 'Traceback of run 4';
+    const traceback = within(details).getByRole('region', { name });
+    expect(traceback.textContent).toBe('Traceback: line 12');
     const knob = within(details).getByText('train.optimizer.args.lr');
     expect(knob.nextSibling?.textContent).toBe('0.01varies');
     await user.click(button('Details of run 4'));
