@@ -8,9 +8,17 @@ export function formatValue(value: KnobValue | undefined): string {
     return '–';
   }
   if (typeof value === 'number') {
-    return Number.isInteger(value) ? `${value}` : formatNumber(value);
+    const isCount = Number.isInteger(value) && Math.abs(value) < 1e6;
+    return isCount ? `${value}` : formatNumber(value);
   }
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+/**
+ * The same with all digits, where there is room.
+ */
+export function exactValue(value: KnobValue): string {
+  return typeof value === 'number' ? `${value}` : formatValue(value);
 }
 
 /**
@@ -68,6 +76,27 @@ export function knobLabels(paths: readonly string[]): Map<string, string> {
       return [path, counts.get(short) === 1 ? short : path];
     })
   );
+}
+
+/**
+ * Knobs that tell runs apart, those with the most different values first. All of them where none
+ * differs, as with a single run.
+ */
+export function tellingKnobs(
+  runs: readonly IRun[],
+  paths: readonly string[]
+): string[] {
+  const counts = new Map(
+    paths.map(path => {
+      const values = runs.map(run => JSON.stringify(run.knobs[path]));
+      return [path, new Set(values).size];
+    })
+  );
+  const count = (path: string) => counts.get(path) ?? 0;
+  const found = paths.filter(path => count(path) > 1);
+  return found.length
+    ? found.sort((a, b) => count(b) - count(a))
+    : paths.slice();
 }
 
 /**

@@ -46,6 +46,7 @@ export function KnobChips({
 
 interface IChip {
   path: string;
+  label: string;
   value: string;
   text: string;
 }
@@ -58,7 +59,7 @@ export function knobTexts(
   labels.forEach((label, path) => {
     if (path in run.knobs) {
       const value = formatValue(run.knobs[path]);
-      chips.push({ path, value, text: `${label}=${value}` });
+      chips.push({ path, label, value, text: `${label}=${value}` });
     }
   });
   return chips;

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { formatValue } from '../format';
 import { IRun } from '../tokens';
-import { keyMetric } from './arrange';
+import { keyMetric, trendMetric } from './arrange';
 import { MetricValue } from './MetricValue';
 import { Sparkline } from './Sparkline';
 
@@ -22,9 +22,24 @@ export function MetricCell(props: IMetricCellProps): JSX.Element {
     <div className="jp-rf-MetricCell">
       <MetricValue value={keyMetric(run, metric)} trans={trans} />
       {metric !== null && run.trend.length > 0 && (
-        <Sparkline values={run.trend} label={trendText(run, metric, trans)} />
+        <Trend run={run} metric={metric} trans={trans} />
       )}
     </div>
+  );
+}
+
+/**
+ * The course of the metric; until the first epoch ends that of minibatches, which is told apart.
+ */
+function Trend(props: IMetricCellProps & { metric: string }): JSX.Element {
+  const { run, metric, trans } = props;
+  const shown = trendMetric(run, metric);
+  return (
+    <Sparkline
+      values={run.trend}
+      label={trendText(run, shown, trans)}
+      isQuiet={shown !== metric}
+    />
   );
 }
 

@@ -11,7 +11,7 @@ interface IProgressCellProps {
   engine: EngineState;
   trans: TranslationBundle;
 
-  /** Stands before the percent where there is room for one line of words only. */
+  /** Stands above the bar where there is no room beside it. */
   children?: React.ReactNode;
 }
 
@@ -20,7 +20,8 @@ interface IProgressCellProps {
  */
 export function ProgressCell(props: IProgressCellProps): JSX.Element {
   const { run, engine, trans, children } = props;
-  const epoch = epochText(run, trans);
+  const epochs = epochsText(run);
+  const epoch = trans.__('epoch %1', epochs);
   const left = leftText(run, engine, trans);
   const percent = formatPercent(run.progress);
   const words = left ? trans.__('%1, %2', epoch, left) : epoch;
@@ -38,7 +39,9 @@ export function ProgressCell(props: IProgressCellProps): JSX.Element {
         text={trans.__('%1, %2', percent, words)}
       />
       <span className="jp-rf-ProgressCell-percent">{percent}</span>
-      <span className="jp-rf-ProgressCell-epoch">{epoch}</span>
+      <span className="jp-rf-ProgressCell-epoch" title={epoch}>
+        {epochs}
+      </span>
       <span className="jp-rf-ProgressCell-left">{left}</span>
     </div>
   );
@@ -47,10 +50,10 @@ export function ProgressCell(props: IProgressCellProps): JSX.Element {
 /**
  * The epoch that a run is in; once it is not active, those that it completed.
  */
-function epochText(run: IRun, trans: TranslationBundle): string {
+function epochsText(run: IRun): string {
   const begun = run.step > 0 && isActive(run) ? 1 : 0;
   const epoch = Math.min(run.epochs, run.completed_epochs + begun);
-  return trans.__('epoch %1/%2', epoch, run.epochs);
+  return `${epoch}/${run.epochs}`;
 }
 
 function leftText(

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { formatValue } from '../format';
+import { exactValue } from '../format';
 import { IRun, IRunDetail, IRunService, KnobValue } from '../tokens';
 import { flattenConfig } from './flatten';
 import { useFetched } from './useFetched';
@@ -37,7 +37,7 @@ export function RunConfig(props: IRunConfigProps): JSX.Element {
             <React.Fragment key={path}>
               <dt className={note ? 'jp-mod-changed' : undefined}>{path}</dt>
               <dd className={note ? 'jp-mod-changed' : undefined}>
-                {formatValue(value)}
+                {exactValue(value)}
                 {note && <span className="jp-rf-Facts-note">{note}</span>}
               </dd>
             </React.Fragment>
@@ -64,7 +64,7 @@ function changeText(
   }
   return JSON.stringify(old) === JSON.stringify(value)
     ? ''
-    : trans.__('%1 in run %2', formatValue(old), parent);
+    : trans.__('%1 in run %2', exactValue(old), parent);
 }
 
 function groupText(run: IRun, path: string, trans: TranslationBundle): string {

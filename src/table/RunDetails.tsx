@@ -38,7 +38,12 @@ export const RunDetails = React.memo(function RunDetails(
       {run.error !== null && (
         <div className="jp-rf-RunDetails-wide">
           <h4>{trans.__('Error')}</h4>
-          <pre className="jp-rf-Traceback" tabIndex={0}>
+          <pre
+            className="jp-rf-Traceback"
+            role="region"
+            aria-label={trans.__('Traceback of run %1', run.run_id)}
+            tabIndex={0}
+          >
             {detail?.traceback ?? run.error}
           </pre>
         </div>

@@ -19,7 +19,9 @@ export interface IRunGridProps {
   /** Their run ids. */
   order: readonly number[];
   columns: readonly IColumn[];
-  labels: ReadonlyMap<string, string>;
+
+  /** Names of the knobs that tell the runs apart, by path. */
+  knobs: ReadonlyMap<string, string>;
   selection: ISelection;
   sort: ISort;
   onSort: (sort: ISort) => void;
@@ -36,7 +38,7 @@ export interface IRunGridProps {
 export const LONG = 150;
 
 /** Heights in pixels until they are measured; details of a long table always have theirs. */
-const ROW = { narrow: 46, wide: 30 };
+const ROW = { narrow: 50, wide: 30 };
 const DETAILS = 320;
 
 /**
@@ -82,7 +84,7 @@ export function RunGrid(props: IRunGridProps): JSX.Element {
           isOpen={isOpen}
           isNarrow={isNarrow}
           columns={columns}
-          labels={props.labels}
+          knobs={props.knobs}
           experiment={props.experiment}
           actions={props.actions}
           trans={trans}

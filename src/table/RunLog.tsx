@@ -40,7 +40,12 @@ export function RunLog(props: IRunLogProps): JSX.Element {
       </h4>
       {error !== null && <p>{explainError(error, trans)}</p>}
       {log?.text ? (
-        <pre className="jp-rf-RunLog" tabIndex={0}>
+        <pre
+          className="jp-rf-RunLog"
+          role="region"
+          aria-label={trans.__('Log of run %1', run.run_id)}
+          tabIndex={0}
+        >
           {log.offset > 0 && '…\n'}
           {log.text}
         </pre>

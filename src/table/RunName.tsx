@@ -10,7 +10,7 @@ interface IRunNameProps {
   /** How many of its ancestors are above it. */
   depth: number;
 
-  /** With them, a second line tells what is special about the run: values alone, names do not fit. */
+  /** With them, a second line tells what is special about the run. */
   knobs?: ReadonlyMap<string, string>;
   trans: TranslationBundle;
 }
@@ -50,7 +50,7 @@ export function RunName(props: IRunNameProps): JSX.Element {
           aria-hidden="true"
           title={texts.map(({ text }) => text).join('\n')}
         >
-          {texts.map(({ value }) => value).join(' · ')}
+          {texts.map(({ label, value }) => `${label} ${value}`).join(' · ')}
         </div>
       )}
     </th>

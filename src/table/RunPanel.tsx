@@ -1,7 +1,8 @@
 import * as React from 'react';
 
-import { knobLabels } from '../format';
-import { arrange, SortKey } from './arrange';
+import { knobLabels, tellingKnobs } from '../format';
+import { IRun } from '../tokens';
+import { arrange, matching, SortKey } from './arrange';
 import { blockedReason } from './blocked';
 import { BulkBar } from './BulkBar';
 import { allColumns, shownColumns } from './columns';
@@ -36,7 +37,11 @@ export function RunPanel(props: IRunPanelProps): JSX.Element {
     () => pickRuns(model.runs, runIds),
     [model.runs, runIds]
   );
-  const { columns, labels } = useColumns(props, isNarrow);
+  const shown = React.useMemo(
+    () => matching(runs, state, engine, trans),
+    [runs, state, engine, trans]
+  );
+  const { columns, telling } = useColumns(props, shown, isNarrow);
   const visible = React.useMemo(
     () => shownColumns(columns, { columns: state.columns }),
     [columns, state.columns]
@@ -46,8 +51,8 @@ export function RunPanel(props: IRunPanelProps): JSX.Element {
     const sortKey = sorter?.sortKey ?? (({ run_id }): SortKey => run_id);
     // A column that there is no more sorts like the first one.
     const sort = sorter ? state.sort : { ...state.sort, column: 'run' };
-    return arrange(runs, { ...state, sort }, engine, sortKey, trans);
-  }, [runs, state, engine, columns, trans]);
+    return arrange(shown, { ...state, sort }, sortKey);
+  }, [shown, state, columns]);
   const order = useStable(places.map(({ run }) => run.run_id)) ?? [];
   const selection = useSelection(order);
   const { runIds: selected } = selection;
@@ -101,7 +106,7 @@ export function RunPanel(props: IRunPanelProps): JSX.Element {
           places={places}
           order={order}
           columns={visible}
-          labels={labels}
+          knobs={telling}
           selection={selection}
           sort={state.sort}
           onSort={sort => onChange({ sort })}
@@ -127,7 +132,11 @@ export function RunPanel(props: IRunPanelProps): JSX.Element {
 /**
  * The columns; the same objects while nothing that they depend on changes, so that rows stay.
  */
-function useColumns(props: IRunPanelProps, isNarrow: boolean) {
+function useColumns(
+  props: IRunPanelProps,
+  shown: readonly IRun[],
+  isNarrow: boolean
+) {
   const { service, model, trans } = props;
   const { metric } = model;
   const { engine } = service;
@@ -135,17 +144,37 @@ function useColumns(props: IRunPanelProps, isNarrow: boolean) {
   const metricNames = useStable(model.metricNames) ?? [];
   const hasErrors = model.runs.some(({ error }) => error !== null);
   const labels = React.useMemo(() => knobLabels(knobNames), [knobNames]);
+  const found = React.useMemo(
+    () => tellingKnobs(shown, knobNames),
+    [shown, knobNames]
+  );
+  const order = useStable(found) ?? found;
+  const telling = React.useMemo(
+    () => new Map(order.map(path => [path, labels.get(path) ?? path])),
+    [order, labels]
+  );
   const columns = React.useMemo(
     () =>
       allColumns({
         model: { metric, metricNames, knobNames },
         labels,
+        telling,
         engine,
         isNarrow,
         hasErrors,
         trans
       }),
-    [metric, metricNames, knobNames, labels, engine, isNarrow, hasErrors, trans]
+    [
+      metric,
+      metricNames,
+      knobNames,
+      labels,
+      telling,
+      engine,
+      isNarrow,
+      hasErrors,
+      trans
+    ]
   );
-  return { columns, labels };
+  return { columns, telling };
 }

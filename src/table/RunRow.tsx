@@ -21,7 +21,9 @@ interface IRunRowProps {
   isOpen: boolean;
   isNarrow: boolean;
   columns: readonly IColumn[];
-  labels: ReadonlyMap<string, string>;
+
+  /** Names of the knobs that tell the runs apart, by path. */
+  knobs: ReadonlyMap<string, string>;
   experiment: string;
   actions: IRunActions;
   trans: TranslationBundle;
@@ -76,7 +78,7 @@ export const RunRow = React.memo(function RunRow(
       <RunName
         run={run}
         depth={props.depth}
-        knobs={isNarrow ? props.labels : undefined}
+        knobs={isNarrow ? props.knobs : undefined}
         trans={trans}
       />
       {props.columns.map(({ id, isNumeric, cell }) => (

@@ -6,6 +6,9 @@ interface ISparklineProps {
 
   /** What it shows, in words. */
   label: string;
+
+  /** Whether it only stands in for another one. */
+  isQuiet?: boolean;
 }
 
 const WIDTH = 64;
@@ -15,12 +18,13 @@ const MARGIN = 2;
 /**
  * The course of a metric, as small as a word.
  */
-export function Sparkline({ values, label }: ISparklineProps): JSX.Element {
+export function Sparkline(props: ISparklineProps): JSX.Element {
+  const { values, label, isQuiet } = props;
   const points = place(values);
   const last = points[points.length - 1];
   return (
     <svg
-      className="jp-rf-Sparkline"
+      className={`jp-rf-Sparkline${isQuiet ? ' jp-mod-quiet' : ''}`}
       role="img"
       aria-label={label}
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}

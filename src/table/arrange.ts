@@ -17,21 +17,30 @@ export interface IPlace {
 export type SortKey = number | string | null;
 
 /**
- * Runs in the order of the table, filtered.
+ * The runs that the filter lets through.
+ */
+export function matching(
+  runs: readonly IRun[],
+  state: Pick<ICompleteState, 'filter' | 'statuses'>,
+  engine: EngineState,
+  trans: TranslationBundle
+): IRun[] {
+  return runs.filter(matcher(state, engine, trans));
+}
+
+/**
+ * Runs in the order of the table.
  */
 export function arrange(
   runs: readonly IRun[],
-  state: Pick<ICompleteState, 'filter' | 'statuses' | 'sort' | 'grouped'>,
-  engine: EngineState,
-  sortKey: (run: IRun) => SortKey,
-  trans: TranslationBundle
+  { sort, grouped: isGrouped }: Pick<ICompleteState, 'sort' | 'grouped'>,
+  sortKey: (run: IRun) => SortKey
 ): IPlace[] {
-  const shown = runs.filter(matcher(state, engine, trans));
-  const { column, descending } = state.sort;
-  if (column === 'run' && state.grouped) {
-    return grouped(shown, descending);
+  const { column, descending } = sort;
+  if (column === 'run' && isGrouped) {
+    return grouped(runs, descending);
   }
-  return sorted(shown, sortKey, descending).map(run => ({ run, depth: 0 }));
+  return sorted(runs, sortKey, descending).map(run => ({ run, depth: 0 }));
 }
 
 function matcher(
@@ -136,16 +145,29 @@ export function knobKey(value: KnobValue | undefined): SortKey {
   return typeof value === 'number' ? value : formatValue(value);
 }
 
+/** What the server's trend shows of a run that has not finished an epoch. */
+const FALLBACK_METRIC = 'minibatch_loss';
+
 /**
- * Value of the metric whose sparkline is shown: of the last epoch, or of the
- * last minibatches while there is none. Undefined: there is none yet; null: it is not finite.
+ * Last value of the metric whose sparkline is shown. Undefined: there is none yet; null: it is not
+ * finite. A loss of minibatches does not stand in for it: it would be compared with those of epochs.
  */
 export function keyMetric(
   run: IRun,
   metric: string | null
 ): number | null | undefined {
-  if (metric !== null && metric in run.metrics) {
-    return run.metrics[metric];
+  if (metric === null) {
+    return undefined;
   }
-  return run.trend.length ? run.trend[run.trend.length - 1] : undefined;
+  if (metric === FALLBACK_METRIC && run.trend.length) {
+    return run.trend[run.trend.length - 1];
+  }
+  return run.metrics[metric];
+}
+
+/**
+ * Name of the metric that a run's trend is of.
+ */
+export function trendMetric(run: IRun, metric: string): string {
+  return metric in run.metrics ? metric : FALLBACK_METRIC;
 }

@@ -40,6 +40,9 @@ export interface IColumn {
 interface IColumnOptions {
   model: Pick<IRunsModel, 'metric' | 'metricNames' | 'knobNames'>;
   labels: ReadonlyMap<string, string>;
+
+  /** Those of the knobs that tell the runs apart, in order. */
+  telling: ReadonlyMap<string, string>;
   engine: EngineState;
   isNarrow: boolean;
   hasErrors: boolean;
@@ -72,7 +75,7 @@ export function shownColumns(
 }
 
 function mainColumns(options: IColumnOptions): IColumn[] {
-  const { model, labels, engine, isNarrow, trans } = options;
+  const { model, telling, engine, isNarrow, trans } = options;
   const status = (run: IRun, pending: OperationName | null) => (
     <StatusCell run={run} engine={engine} pending={pending} trans={trans} />
   );
@@ -90,7 +93,7 @@ function mainColumns(options: IColumnOptions): IColumn[] {
       id: 'progress',
       group: 'run',
       label: trans.__('Progress'),
-      width: isNarrow ? 9.2 : 24,
+      width: isNarrow ? 5.8 : 24,
       isFlexible: isNarrow,
       byDefault: true,
       sortKey: run => run.progress,
@@ -105,7 +108,7 @@ function mainColumns(options: IColumnOptions): IColumn[] {
       group: 'run',
       label: model.metric ?? trans.__('Metric'),
       title: trans.__('Key metric: the last value and its course'),
-      width: isNarrow ? 5.2 : 11,
+      width: isNarrow ? 4.5 : 11,
       byDefault: true,
       sortKey: run => keyMetric(run, model.metric) ?? null,
       cell: run => <MetricCell run={run} metric={model.metric} trans={trans} />
@@ -119,7 +122,7 @@ function mainColumns(options: IColumnOptions): IColumn[] {
       isFlexible: true,
       byDefault: !isNarrow,
       sortKey: run => formatValue(run.knobs),
-      cell: run => <KnobChips run={run} labels={labels} trans={trans} />
+      cell: run => <KnobChips run={run} labels={telling} trans={trans} />
     }
   ];
 }

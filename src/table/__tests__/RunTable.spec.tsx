@@ -95,11 +95,47 @@ describe('the run table', () => {
     expect(bar.getAttribute('aria-valuetext')).toBe(
       '25 %, epoch 3/10, 3:45 left'
     );
+    expect(screen.getAllByTitle('epoch 3/10')[0].textContent).toBe('3/10');
     expect(
       screen.getByRole('img', {
         name: 'val_loss of run 1: from 0.9 to 0.4, lowest 0.4, highest 0.9'
       })
     ).toBeTruthy();
+  });
+
+  it('tells the course of minibatches from that of the key metric', () => {
+    show({ state: { sort: { column: 'metric', descending: false } } }, [
+      fakeRun({ run_id: 1, metrics: {}, trend: [0.5, 0.1] }),
+      fakeRun({ run_id: 2, metrics: { val_loss: 0.9 }, trend: [0.9] })
+    ]);
+    const picture = screen.getByRole('img', {
+      name: 'minibatch_loss of run 1: from 0.5 to 0.1, lowest 0.1, highest 0.5'
+    });
+    expect(picture.classList).toContain('jp-mod-quiet');
+    expect(picture.parentElement?.textContent).toMatch(/^–/);
+    expect(order()).toEqual(['2', '1']);
+  });
+
+  it('says first what tells the runs shown apart', () => {
+    const { model, view } = show(
+      { variant: 'sidebar' },
+      [0.1, 0.2].map((lr, index) =>
+        fakeRun({
+          run_id: index + 1,
+          knobs: { 'train.batch_size': 32, 'train.optimizer.args.lr': lr }
+        })
+      )
+    );
+    act(() =>
+      model.update({
+        knobNames: ['train.batch_size', 'train.optimizer.args.lr']
+      })
+    );
+    const texts = view.container.querySelectorAll('.jp-rf-RunName-knobs');
+    expect(Array.from(texts, node => node.textContent)).toEqual([
+      'lr 0.1',
+      'lr 0.2'
+    ]);
   });
 
   it('points out a metric that is not finite', () => {
@@ -397,7 +433,11 @@ describe('details', () => {
     );
     const details = screen.getByRole('region', { name: 'Details of run 4' });
     expect(await within(details).findByText('Traceback: line 12')).toBeTruthy();
-    expect(within(details).getByText('epoch 1 done')).toBeTruthy();
+    const log = within(details).getByRole('region', { name: 'Log of run 4' });
+    expect(log.textContent).toBe('epoch 1 done');
+    const name = 'Traceback of run 4';
+    const traceback = within(details).getByRole('region', { name });
+    expect(traceback.textContent).toBe('Traceback: line 12');
     const knob = within(details).getByText('train.optimizer.args.lr');
     expect(knob.nextSibling?.textContent).toBe('0.01varies');
     await user.click(button('Details of run 4'));

@@ -1,9 +1,9 @@
 import { nullTranslator, TranslationBundle } from '@jupyterlab/translation';
 
 import { fakeRun } from '../../__tests__/fakeService';
-import { knobLabels } from '../../format';
+import { knobLabels, tellingKnobs } from '../../format';
 import { IRun } from '../../tokens';
-import { arrange, keyMetric } from '../arrange';
+import { arrange, keyMetric, matching } from '../arrange';
 import { pickRuns } from '../pickRuns';
 import { completeState } from '../tableState';
 
@@ -16,20 +16,14 @@ const LINEAGE = runs({}, {}, { parent: 1 }, { parent: 3 }, { parent: 2 });
 
 function ids(all: readonly IRun[], kept: unknown = {}) {
   const byLoss = ({ loss }: IRun) => loss;
-  return arrange(all, completeState(kept), 'running', byLoss, trans).map(
-    ({ run }) => run.run_id
-  );
+  const state = completeState(kept);
+  const shown = matching(all, state, 'running', trans);
+  return arrange(shown, state, byLoss).map(({ run }) => run.run_id);
 }
 
 describe('arrange', () => {
   it('puts clones beneath their parents, in steps', () => {
-    const places = arrange(
-      LINEAGE,
-      completeState({}),
-      'running',
-      () => null,
-      trans
-    );
+    const places = arrange(LINEAGE, completeState({}), () => null);
     expect(places.map(({ run, depth }) => [run.run_id, depth])).toEqual([
       [1, 0],
       [3, 1],
@@ -90,15 +84,15 @@ describe('arrange', () => {
     } as TranslationBundle;
     const all = runs({ status: 'completed' }, {});
     const state = completeState({ filter });
-    const places = arrange(all, state, 'running', () => null, german);
-    expect(places.map(({ run }) => run.run_id)).toEqual([2]);
+    const shown = matching(all, state, 'running', german);
+    expect(shown.map(({ run_id }) => run_id)).toEqual([2]);
   });
 
   it('filters by what a status is called with the engine gone', () => {
     const all = runs({}, { status: 'completed' });
     const state = completeState({ statuses: ['interrupted'] });
-    const places = arrange(all, state, 'not running', () => null, trans);
-    expect(places.map(({ run }) => run.run_id)).toEqual([1]);
+    const shown = matching(all, state, 'not running', trans);
+    expect(shown.map(({ run_id }) => run_id)).toEqual([1]);
   });
 });
 
@@ -145,8 +139,11 @@ describe('keyMetric', () => {
     );
   });
 
-  it('is that of the last minibatches while no epoch has ended', () => {
-    expect(keyMetric(fakeRun({ metrics: {}, trend: [3, 2] }), 'f1')).toBe(2);
+  it('is not that of minibatches while no epoch has ended', () => {
+    const run = fakeRun({ metrics: {}, trend: [3, 2] });
+    expect(keyMetric(run, 'f1')).toBe(undefined);
+    expect(keyMetric(run, null)).toBe(undefined);
+    expect(keyMetric(run, 'minibatch_loss')).toBe(2);
   });
 });
 
@@ -158,5 +155,27 @@ describe('knobLabels', () => {
       'train.a.x',
       'user_knobs.x'
     ]);
+  });
+});
+
+describe('tellingKnobs', () => {
+  it('has those that differ most first, and none that never differs', () => {
+    const all = runs(
+      { knobs: { seed: 1, model: 'a', lr: 0.1 } },
+      { knobs: { seed: 1, model: 'a', lr: 0.2 } },
+      { knobs: { seed: 1, model: 'b', lr: 0.3 } }
+    );
+    const paths = ['seed', 'model', 'lr'];
+    expect(tellingKnobs(all, paths)).toEqual(['lr', 'model']);
+    expect(paths).toEqual(['seed', 'model', 'lr']);
+  });
+
+  it('counts a knob that only some runs have', () => {
+    const all = runs({ knobs: { depth: 2 } }, { knobs: {} });
+    expect(tellingKnobs(all, ['lr', 'depth'])).toEqual(['depth']);
+  });
+
+  it('has all of them for runs that are alike', () => {
+    expect(tellingKnobs(runs({}), ['b', 'a'])).toEqual(['b', 'a']);
   });
 });
