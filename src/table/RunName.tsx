@@ -50,11 +50,16 @@ export function RunName(props: IRunNameProps): JSX.Element {
           aria-hidden="true"
           title={texts.map(({ text }) => text).join('\n')}
         >
-          {texts.map(({ label, value }) => `${label} ${value}`).join(' · ')}
+          {texts.map(shortText).join(' · ')}
         </div>
       )}
     </th>
   );
+}
+
+/** A number says little without its name; a word says enough, and there is no room for both. */
+function shortText({ label, value }: { label: string; value: string }): string {
+  return Number.isNaN(Number(value)) ? value : `${label} ${value}`;
 }
 
 export function originText(run: IRun, trans: TranslationBundle): string {
