@@ -116,6 +116,16 @@ describe('metrics', () => {
     ]);
   });
 
+  it('prefers what is not of the training data', () => {
+    const names = ['train_loss', 'train_f1', 'val_f1', 'val_loss', 'lr'];
+    const metrics = names.map(name => ({ name, per: 'epoch' as const }));
+    expect(defaultMetrics(metrics).slice(0, 3)).toEqual([
+      'val_loss',
+      'train_loss',
+      'val_f1'
+    ]);
+  });
+
   it('takes the newest value from the run', () => {
     const one = run(1, { loss: 0.5, metrics: { val_loss: 0.4 } });
     expect(latest(one, 'val_loss')).toBe(0.4);
