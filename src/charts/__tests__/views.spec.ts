@@ -1,5 +1,5 @@
 import { IRun, IRunsModel } from '../../tokens';
-import { best, lowerIsBetter } from '../best';
+import { best, lowerIsBetter, suitsLog } from '../best';
 import { comparable, goodnessColour, knobRows } from '../knobRows';
 import { defaultMetrics, latest, progressKey } from '../metrics';
 import { markOf, resolveColours } from '../palette';
@@ -114,6 +114,11 @@ describe('metrics', () => {
       'val_accuracy',
       'lr'
     ]);
+  });
+
+  it('have a log scale unless they are bounded', () => {
+    const names = ['val_loss', 'lr', 'perplexity', 'val_accuracy', 'train_f1'];
+    expect(names.filter(suitsLog)).toEqual(names.slice(0, 3));
   });
 
   it('prefers what is not of the training data', () => {
