@@ -9,6 +9,16 @@ export function lowerIsBetter(metric: string): boolean {
   return LOWER.test(metric);
 }
 
+/** Words in the names of metrics that lie between 0 and 1, or 0 and 100. */
+const BOUNDED = /acc(?!um)|f1|auc|bleu|rouge|precision|recall|iou|dice/i;
+
+/**
+ * Whether a logarithmic axis tells something of a metric: not where it can have but a few sizes.
+ */
+export function suitsLog(metric: string): boolean {
+  return lowerIsBetter(metric) || !BOUNDED.test(metric);
+}
+
 /**
  * The entry with the best value of a metric; those without a value do not take part.
  */

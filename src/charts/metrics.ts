@@ -9,6 +9,7 @@ const WANTED = [
   /^(train_)?loss$/,
   /^minibatch_loss$/,
   /^val_acc/,
+  /^(?!train_).*(acc|f1|auc|bleu|rouge)/,
   /acc|f1|auc|bleu|rouge/
 ];
 

@@ -92,15 +92,29 @@ function rawLine(i: number, parts: IPlotParts): uPlot.Series {
 }
 
 /**
- * Whether a run has so few points that each can have a dot; of a single one, the dot is all there is.
+ * Whether points have room for dots: those of all runs or of none, so that no run looks like more
+ * than another. Of a single point, the dot is all there is.
  */
 function hasRoom(plot: uPlot, series: number): boolean {
-  const ys = plot.data[series] as (number | null | undefined)[];
-  let count = 0;
-  for (const y of ys) {
-    count += typeof y === 'number' ? 1 : 0;
+  const counts = pointCounts(plot.data);
+  const most = Math.max(...counts);
+  return counts[series] === 1 || most * DOT_SPACE <= plot.width;
+}
+
+const countsOf = new WeakMap<uPlot.AlignedData, number[]>();
+
+/** How many points each series has; every series asks, at every drawing. */
+function pointCounts(data: uPlot.AlignedData): number[] {
+  const known = countsOf.get(data);
+  if (known) {
+    return known;
   }
-  return count * DOT_SPACE <= Math.max(plot.width, DOT_SPACE);
+  const [, ...series] = data;
+  const counts = series.map(
+    ys => Array.from(ys).filter(y => typeof y === 'number').length
+  );
+  countsOf.set(data, [0, ...counts]);
+  return [0, ...counts];
 }
 
 function cursor(options: IPlotOptions, parts: IPlotParts): uPlot.Cursor {

@@ -20,15 +20,19 @@ export function maxPoints(width: number, runs: number): number {
 }
 
 /**
- * What a plot of this width draws of the server's answer.
+ * What a plot of this width draws of the server's answer. Hidden runs keep their place, without
+ * points: neither the axis nor what there is room for goes by them.
  */
 export function prepare(
   answer: ISeriesAnswer,
   runs: readonly IRun[],
   style: IPlotStyle,
-  width: number
+  width: number,
+  hidden: ReadonlySet<number> = new Set()
 ): IPlotData {
-  const given = curvesOn(style.axis, answer, runs);
+  const given = curvesOn(style.axis, answer, runs).map(curve =>
+    hidden.has(curve.runId) ? { ...curve, x: [], y: [] } : curve
+  );
   const { curves, dropped } = style.log
     ? withoutLogless(given)
     : { curves: given, dropped: 0 };
@@ -42,7 +46,8 @@ export function prepare(
     ...curve,
     y: smooth(curve.y, style.smoothing)
   }));
-  const withRaw = curves.length <= MOST_RAW_RUNS;
+  const shown = runIds.filter(id => !hidden.has(id));
+  const withRaw = shown.length <= MOST_RAW_RUNS;
   // Both have the same x: one table, cut in two.
   const both = align(withRaw ? smoothed.concat(curves) : smoothed, cells);
   const ys = both.ys.slice(0, runs.length);

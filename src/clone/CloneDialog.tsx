@@ -67,8 +67,8 @@ class CloneDialog extends Dialog<unknown> {
   resolve(index?: number): void {
     if ((index ?? SUBMIT) !== SUBMIT) {
       super.resolve(index);
-    } else if (!this._model.submit()) {
-      const wrong = this._model.reading?.problems.keys().next().value;
+    } else if (this._model.isWrong || !this._model.submit()) {
+      const [wrong] = this._model.wrongFields(this._trans);
       if (wrong !== undefined) {
         focusKnob(this.node, wrong);
       }
@@ -136,7 +136,9 @@ class CloneDialog extends Dialog<unknown> {
     // What was sent cannot be taken back.
     setLabel(cancel, isAsking ? trans.__('Close') : trans.__('Cancel'));
     const isEmpty = !reading?.diff.length && !reading?.problems.size;
-    submit.disabled = isAsking || isEmpty;
+    // Not `disabled`: a button that has the focus would lose it, and the dialog its keys.
+    const isBlocked = isAsking || isEmpty || this._model.isWrong;
+    submit.setAttribute('aria-disabled', `${isBlocked}`);
     submit.title =
       reading && isEmpty
         ? trans.__('Nothing is changed yet: change at least one knob.')

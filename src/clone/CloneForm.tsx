@@ -5,7 +5,7 @@ import { explainError } from '../explain';
 import { favouriteField } from './cloneFields';
 import { ICloneFormProps } from './cloneFormProps';
 import { CloneModel } from './cloneModel';
-import { fieldInMessage, ICloneReading } from './cloneReading';
+import { fieldsInMessage, ICloneReading } from './cloneReading';
 import { CloneSummary } from './CloneSummary';
 import { focusKnob } from './focusKnob';
 import { ICloneForm } from './formState';
@@ -81,8 +81,7 @@ function findMessages({ model, reading, trans }: ICloneFormViewProps): {
     return { messages, refusal: null };
   }
   const words = explainError(check.error, trans);
-  const field = fieldInMessage(words, reading.fields);
-  if (field) {
+  for (const field of fieldsInMessage(words, reading)) {
     messages.set(field.id, words);
   }
   return { messages, refusal: words };

@@ -49,7 +49,9 @@ export function CloneSummary(props: ICloneSummaryProps): JSX.Element {
       <div role="alert" className="jp-rf-CloneSummary-refusal">
         {refusal}
       </div>
-      <ConfigDiff diff={reading.diff} trans={trans} />
+      {(reading.diff.length > 0 || !messages.size) && (
+        <ConfigDiff diff={reading.diff} trans={trans} />
+      )}
       {reading.isDrawn && <CloneCount {...props} />}
       <CloneStatus check={model.check} trans={trans} />
     </section>

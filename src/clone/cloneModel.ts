@@ -1,8 +1,16 @@
+import { ServerConnection } from '@jupyterlab/services';
+import { TranslationBundle } from '@jupyterlab/translation';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { explainError } from '../explain';
 import { IOperationAnswer, IRun, IRunDetail, IRunService } from '../tokens';
-import { cloneRequest, ICloneReading, readForm } from './cloneReading';
+import {
+  cloneRequest,
+  fieldsInMessage,
+  ICloneReading,
+  readForm
+} from './cloneReading';
 import { ICloneForm, openForm } from './formState';
 
 /** Milliseconds without typing after which the engine is asked. */
@@ -12,7 +20,13 @@ export const CHECK_DELAY = 400;
 export type CloneCheck =
   | { state: 'unasked' | 'asking' | 'submitting' }
   | { state: 'accepted'; count: number }
-  | { state: 'refused'; error: unknown };
+  | {
+      state: 'refused';
+      error: unknown;
+
+      /** What was asked: whether it could be done, or to do it. */
+      asked: 'check' | 'submission';
+    };
 
 /**
  * The state of one Clone-Modify dialog: loads the parent, has the engine check what is entered,
@@ -60,6 +74,37 @@ export class CloneModel implements IDisposable {
 
   get check(): CloneCheck {
     return this._check;
+  }
+
+  /**
+   * Whether it is known that the engine would refuse what is entered. An engine or a server that did
+   * not answer has refused nothing, and what stood in the way of a submission may have gone since.
+   */
+  get isWrong(): boolean {
+    const check = this._check;
+    return (
+      !!this._reading?.problems.size ||
+      (check.state === 'refused' &&
+        check.asked === 'check' &&
+        isRefusal(check.error))
+    );
+  }
+
+  /** Ids of the fields that are to be corrected. */
+  wrongFields(trans: TranslationBundle): string[] {
+    if (!this._reading) {
+      return [];
+    }
+    const wrong = [...this._reading.problems.keys()];
+    return this._check.state === 'refused'
+      ? [
+          ...wrong,
+          ...fieldsInMessage(
+            explainError(this._check.error, trans),
+            this._reading
+          ).map(({ id }) => id)
+        ]
+      : wrong;
   }
 
   /** Whether the parent has weights that a clone could start from. */
@@ -138,7 +183,7 @@ export class CloneModel implements IDisposable {
       },
       error => {
         this._submission = null;
-        this._setCheck({ state: 'refused', error });
+        this._setCheck({ state: 'refused', error, asked: 'submission' });
       }
     );
     return true;
@@ -174,7 +219,7 @@ export class CloneModel implements IDisposable {
       const answer = await this.service.checkClone(this.experiment, request);
       check = { state: 'accepted', count: answer.clones.length };
     } catch (error) {
-      check = { state: 'refused', error };
+      check = { state: 'refused', error, asked: 'check' };
     }
     if (asked === this._asked) {
       this._setCheck(check);
@@ -213,4 +258,12 @@ export class CloneModel implements IDisposable {
   private _submission: Promise<IOperationAnswer> | null = null;
   private _submitted = new Signal<this, IOperationAnswer>(this);
   private _timer = 0;
+}
+
+/** Whether an error says that the question was wrong, not that it found no answer. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof ServerConnection.ResponseError &&
+    error.response.status === 400
+  );
 }

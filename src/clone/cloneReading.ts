@@ -82,22 +82,29 @@ export function cloneRequest(
 }
 
 /**
- * The field that a message of the engine is about, by the path that it quotes.
+ * The fields that a message of the engine is about, by the path that it quotes: one, or of a whole
+ * part of the config (as where an optimizer does not take its arguments) those that were changed.
  */
-export function fieldInMessage(
+export function fieldsInMessage(
   message: string,
-  fields: readonly IKnobField[]
-): IKnobField | undefined {
+  { fields, diff }: Pick<ICloneReading, 'fields' | 'diff'>
+): readonly IKnobField[] {
   const quoted = [...message.matchAll(/'([^']+)'/g)].map(match => match[1]);
   for (const path of quoted) {
     const bare = path.replace(/\[\d+\]$/, '');
     const found = fields.find(({ id }) => id === path || id === bare);
+    if (found) {
+      return [found];
+    }
+    const within = diff
+      .map(({ field }) => field)
+      .filter(({ id }) => id.startsWith(`${bare}.`));
     const named = fields.find(({ id }) => id === `${path}.name`);
-    if (found ?? named) {
-      return found ?? named;
+    if (within.length || named) {
+      return within.length ? within : [named!];
     }
   }
-  return undefined;
+  return [];
 }
 
 function readField(field: IKnobField, input: IKnobInput): Parsed<KnobReading> {

@@ -45,7 +45,10 @@ export function ChartsToolbar(props: IChartsToolbarProps): JSX.Element {
           <option value="time">{trans.__('Wall clock')}</option>
         </HTMLSelect>
       </span>
-      <label className="jp-rf-Bar-item">
+      <label
+        className="jp-rf-Bar-item"
+        title={trans.__('Accuracies and the like keep a linear scale')}
+      >
         <input
           type="checkbox"
           checked={state.log}

@@ -49,7 +49,7 @@ export function DashboardHeader(props: IDashboardHeaderProps): JSX.Element {
           href={mlflow}
           target="_blank"
           rel="noopener noreferrer"
-          title={trans.__('Open the experiment in MLflow, in a new tab')}
+          title={trans.__('Open MLflow, in a new tab')}
         >
           {trans.__('MLflow')}
           <launchIcon.react tag="span" width="14px" height="14px" />

@@ -2,6 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { axisLabel, serverX } from '../charts/axis';
+import { suitsLog } from '../charts/best';
 import { maxPoints, prepare } from '../charts/prepare';
 import { IPlotStyle } from '../charts/types';
 import { explainError } from '../explain';
@@ -31,7 +32,8 @@ interface IMetricChartProps extends IPlotStyle {
  * One metric of all runs: as curves, or as a table for those who cannot see curves.
  */
 export function MetricChart(props: IMetricChartProps): JSX.Element {
-  const { service, model, trans, metric, axis, log, smoothing, hidden } = props;
+  const { service, model, trans, metric, axis, smoothing, hidden } = props;
+  const log = props.log && suitsLog(metric.name);
   const card = React.useRef<HTMLElement>(null);
   const body = React.useRef<HTMLDivElement>(null);
   const visible = useVisible(card);
@@ -51,9 +53,10 @@ export function MetricChart(props: IMetricChartProps): JSX.Element {
     .map(run => `${run.run_id}/${run.steps_per_epoch}`)
     .join();
   const data = React.useMemo(
-    () => answer && prepare(answer, runs, { axis, log, smoothing }, width),
+    () =>
+      answer && prepare(answer, runs, { axis, log, smoothing }, width, hidden),
     // Of the runs, only what the key says matters: the rest changes all the time.
-    [answer, runsKey, axis, log, smoothing, width]
+    [answer, runsKey, axis, log, smoothing, width, hidden]
   );
   const label = axisLabel(axis, trans);
   const isEmpty = data !== null && data.x.length === 0;
@@ -110,7 +113,11 @@ export function MetricChart(props: IMetricChartProps): JSX.Element {
           />
         )}
         {isEmpty && (
-          <p className="jp-rf-Chart-none">{trans.__('No points yet')}</p>
+          <p className="jp-rf-Chart-none">
+            {answer?.series.some(({ run_id }) => hidden.has(run_id))
+              ? trans.__('No points of the runs that are shown')
+              : trans.__('No points yet')}
+          </p>
         )}
       </div>
       {!asTable && <div className="jp-rf-Chart-axis">{label}</div>}

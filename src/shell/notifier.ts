@@ -4,7 +4,7 @@ import { IDisposable } from '@lumino/disposable';
 
 import { IRun, IRunActions, IRunService, IRunsModel } from '../tokens';
 import { notifyDesktop } from './desktop';
-import { PASSING, STAYING } from './notify';
+import { failing, PASSING, STAYING } from './notify';
 import { LabSettings } from './settings';
 
 /** Runs that end within this time of each other share a notice. */
@@ -79,10 +79,10 @@ export class RunNotifier implements IDisposable {
     const runs = group.map(({ run }) => run);
     const message = describeEnd(outcome, experiment, runs, trans);
     const open = () => void actions.openDashboard(experiment);
-    const isPassing = outcome === 'completed' && !document.hidden;
-    Notification.emit(message, outcome === 'failed' ? 'error' : 'success', {
+    const isFailure = outcome === 'failed';
+    Notification.emit(message, isFailure ? 'error' : 'success', {
       // A notice that passes while nobody looks would be for nothing.
-      ...(isPassing ? PASSING : STAYING),
+      ...(isFailure ? failing() : document.hidden ? STAYING : PASSING),
       actions: [
         {
           label: trans.__('Show'),

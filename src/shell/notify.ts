@@ -10,6 +10,17 @@ import { IRunService } from '../tokens';
 /** Options of notifications that go by themselves. */
 export const PASSING = { autoClose: 6000 };
 
+/** Milliseconds that a failure is shown: time to read it, not to have it cover the runs for good. */
+const FAILURE_MS = 10_000;
+
+/**
+ * Options of notifications of what went wrong: the bell keeps them when they go. While the page is
+ * hidden, they wait to be seen.
+ */
+export function failing(): { autoClose: number | false } {
+  return { autoClose: document.hidden ? false : FAILURE_MS };
+}
+
 /** Options of notifications that the user has to see. */
 export const STAYING = { autoClose: false as const };
 
@@ -24,7 +35,7 @@ function notifyError(
   const actions = isEngineMissing(error, service)
     ? [startAction(service, trans)]
     : [];
-  Notification.error(explainError(error, trans), { ...STAYING, actions });
+  Notification.error(explainError(error, trans), { ...failing(), actions });
 }
 
 /**
@@ -61,7 +72,7 @@ function startAction(
     callback: () => {
       service.startEngine().catch(error => {
         // No button any more: the engine has just failed to start.
-        Notification.error(explainError(error, trans), STAYING);
+        Notification.error(explainError(error, trans), failing());
       });
     }
   };

@@ -146,6 +146,22 @@ describe('prepare', () => {
     expect(data.ys).toEqual([[4, null, 1]]);
   });
 
+  it('goes by the shown runs alone', () => {
+    const ids = Array.from({ length: 50 }, (_, i) => i + 1);
+    const x = [1, 2];
+    const long = answer(
+      ids.map(id => ({ run_id: id, x: id > 1 ? [1, 900] : x, y: [1, 2] }))
+    );
+    const all = ids.map(id => run(id));
+    const style = { ...LINEAR, smoothing: 0.5 };
+    expect(prepare(long, all, style, 300).raw).toBeNull();
+    const hidden = new Set(ids.slice(1));
+    const data = prepare(long, all, style, 300, hidden);
+    expect(data.runIds).toHaveLength(50);
+    expect(data.x).toEqual(x);
+    expect(data.raw?.[0]).toEqual([1, 2]);
+  });
+
   it('leaves all values on a linear scale', () => {
     const data = prepare(given, [run(1)], LINEAR, 300);
     expect(data).toMatchObject({ dropped: 0, raw: null, ys: [[4, 0, 1]] });

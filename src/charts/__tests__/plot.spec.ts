@@ -250,7 +250,9 @@ describe('the options of a plot', () => {
     const { show } = optionsFor(false).series[1].points!;
     const hasDots = show as (plot: unknown, series: number) => boolean;
     const many = Array.from({ length: 100 }, () => 1);
-    const plot = { width: 300, data: [[], [1, undefined, 2], many] };
-    expect([hasDots(plot, 1), hasDots(plot, 2)]).toEqual([true, false]);
+    const few = { width: 300, data: [[], [1, undefined, 2], [3]] };
+    expect([hasDots(few, 1), hasDots(few, 2)]).toEqual([true, true]);
+    const mixed = { width: 300, data: [[], [1, undefined, 2], many, [3]] };
+    expect([1, 2, 3].map(i => hasDots(mixed, i))).toEqual([false, false, true]);
   });
 });

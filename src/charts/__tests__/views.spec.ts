@@ -1,5 +1,5 @@
 import { IRun, IRunsModel } from '../../tokens';
-import { best, lowerIsBetter } from '../best';
+import { best, lowerIsBetter, suitsLog } from '../best';
 import { comparable, goodnessColour, knobRows } from '../knobRows';
 import { defaultMetrics, latest, progressKey } from '../metrics';
 import { markOf, resolveColours } from '../palette';
@@ -113,6 +113,21 @@ describe('metrics', () => {
       'minibatch_loss',
       'val_accuracy',
       'lr'
+    ]);
+  });
+
+  it('have a log scale unless they are bounded', () => {
+    const names = ['val_loss', 'lr', 'perplexity', 'val_accuracy', 'train_f1'];
+    expect(names.filter(suitsLog)).toEqual(names.slice(0, 3));
+  });
+
+  it('prefers what is not of the training data', () => {
+    const names = ['train_loss', 'train_f1', 'val_f1', 'val_loss', 'lr'];
+    const metrics = names.map(name => ({ name, per: 'epoch' as const }));
+    expect(defaultMetrics(metrics).slice(0, 3)).toEqual([
+      'val_loss',
+      'train_loss',
+      'val_f1'
     ]);
   });
 

@@ -6,6 +6,7 @@ import {
   waitFor,
   within
 } from '@testing-library/react';
+import { ServerConnection } from '@jupyterlab/services';
 import userEvent from '@testing-library/user-event';
 
 import { IOperationAnswer, IRun } from '../../tokens';
@@ -32,6 +33,14 @@ async function openForm(run?: IRun, siblings?: IRun[]) {
 
 const submitButton = () =>
   screen.getByRole('button', { name: /^Make .*clone/ });
+
+const isBlocked = () => submitButton().getAttribute('aria-disabled') === 'true';
+
+/** What the server answers to a wrong question. */
+function refusal(words: string) {
+  const response = new Response(null, { status: 400 });
+  return new ServerConnection.ResponseError(response, words);
+}
 
 async function retype(label: string, text: string) {
   const input = screen.getByLabelText(label);
@@ -107,7 +116,7 @@ describe('the Clone-Modify dialog', () => {
 
   it('cannot be submitted before anything is changed, and says so', async () => {
     await openForm();
-    expect(submitButton()).toHaveProperty('disabled', true);
+    expect(isBlocked()).toBe(true);
     expect(screen.getByText(/Nothing is changed yet/)).toBeTruthy();
     await user.keyboard('{Enter}');
     expect(fake.operate).not.toHaveBeenCalled();
@@ -326,6 +335,39 @@ describe('the engine', () => {
     expect(input.getAttribute('aria-invalid')).toBeNull();
   });
 
+  it('keeps what it knows to be wrong from being sent, and leads to it', async () => {
+    const words = "'train.optimizer.args' is not for AdamW: Invalid value";
+    fake.checkClone.mockRejectedValue(refusal(words));
+    await openForm();
+    const input = await retype('lr', '-1');
+    await pause();
+    expect(input.getAttribute('aria-invalid')).toBe('true');
+    expect(isBlocked()).toBe(true);
+    await user.click(submitButton());
+    expect(fake.operate).not.toHaveBeenCalled();
+    expect(document.activeElement).toBe(input);
+    await user.type(input, '0');
+    expect(isBlocked()).toBe(false);
+  });
+
+  it('says only what is to be corrected while nothing else is changed', async () => {
+    await openForm();
+    await retype('lr', 'fast');
+    expect(isBlocked()).toBe(true);
+    expect(screen.getByText('To correct:', { exact: false })).toBeTruthy();
+    expect(screen.queryByText(/Nothing is changed yet/)).toBeNull();
+  });
+
+  it('leaves the focus on the button that it refused', async () => {
+    fake.operate.mockRejectedValueOnce(refusal('The experiment has ended.'));
+    await openForm();
+    await retype('lr', '0.5');
+    await user.click(submitButton());
+    await screen.findByText('The experiment has ended.');
+    expect(document.activeElement).toBe(submitButton());
+    expect(isBlocked()).toBe(false);
+  });
+
   it('may answer late: what is no longer asked is dropped', async () => {
     let refuse: (error: Error) => void = () => undefined;
     fake.checkClone.mockImplementationOnce(
@@ -363,7 +405,7 @@ describe('the engine', () => {
     await retype('lr', '0.5{Enter}{Enter}');
     await user.click(submitButton());
     expect(fake.operate).toHaveBeenCalledTimes(1);
-    expect(submitButton()).toHaveProperty('disabled', true);
+    expect(isBlocked()).toBe(true);
     await user.click(screen.getByRole('button', { name: 'Close' }));
     expect(screen.queryByRole('dialog')).toBeNull();
     answer({ operation_ids: [2], run_ids: [9] });

@@ -5,7 +5,7 @@ import {
   isFree,
   siblingTexts
 } from '../cloneFields';
-import { cloneRequest, fieldInMessage, readForm } from '../cloneReading';
+import { cloneRequest, fieldsInMessage, readForm } from '../cloneReading';
 import {
   addKnob,
   ICloneForm,
@@ -311,6 +311,23 @@ describe('a message of the engine', () => {
     ["'train.optimizer' must be a dict", OPTIMIZER],
     ['The engine is busy.', undefined]
   ])('%s is about %s', (message, id) => {
-    expect(fieldInMessage(message, fields)?.id).toBe(id);
+    const [field] = fieldsInMessage(message, { fields, diff: [] });
+    expect(field?.id).toBe(id);
+  });
+
+  it('about a whole part is about what was changed of it', () => {
+    const [first, second] = fields.filter(({ id }) =>
+      id.startsWith('train.optimizer.args.')
+    );
+    const other = fields.find(({ id }) => id === OPTIMIZER)!;
+    const diff = [first, other].map(field => ({
+      field,
+      from: 1,
+      to: { value: 2 }
+    }));
+    const message = "'train.optimizer.args' do not suit AdamW: lr";
+    const found = fieldsInMessage(message, { fields, diff });
+    expect(found).toEqual([first]);
+    expect(found).not.toContain(second);
   });
 });

@@ -66,7 +66,7 @@ describe('RunActions', () => {
     expect(Notification.manager.notifications[0]).toMatchObject({
       type: 'error',
       message: 'Run 1 has completed.',
-      options: { autoClose: false }
+      options: { autoClose: 10_000 }
     });
     expect(service.refresh).toHaveBeenCalled();
   });

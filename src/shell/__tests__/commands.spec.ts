@@ -168,7 +168,7 @@ describe('the commands plugin', () => {
       await commands.execute(CommandIDs.deleteRuns, { run_ids: [3, 9] });
       expect(service.operate).not.toHaveBeenCalled();
       expect(shown()).toEqual([
-        { type: 'error', message: 'There is no run 9.', autoClose: false }
+        { type: 'error', message: 'There is no run 9.', autoClose: 10_000 }
       ]);
     });
   });
@@ -305,7 +305,7 @@ describe('the commands plugin', () => {
       expect(shown()).toEqual([
         {
           type: 'error',
-          autoClose: false,
+          autoClose: 10_000,
           message: expect.stringContaining(
             'Run "jupyter server extension enable rapidfire_lab"'
           )

@@ -103,11 +103,11 @@ describe('RunNotifier', () => {
     expect(openDashboard).toHaveBeenCalledWith('digits');
   });
 
-  it('tells of a run that failed, and why, until it is seen', () => {
+  it('tells of a run that failed, and why, and goes to the bell', () => {
     service.end(fakeRun({ status: 'failed', error: 'CUDA out of memory' }));
     jest.runAllTimers();
     expect(shown()).toEqual([
-      ['error', 'Run 1 of digits failed: CUDA out of memory', false]
+      ['error', 'Run 1 of digits failed: CUDA out of memory', 10_000]
     ]);
   });
 
@@ -128,7 +128,7 @@ describe('RunNotifier', () => {
     expect(shown()).toEqual([]);
     jest.runAllTimers();
     expect(shown()).toEqual([
-      ['error', '2 runs of digits failed', false],
+      ['error', '2 runs of digits failed', 10_000],
       ['success', '12 runs of digits completed', 6000]
     ]);
   });
@@ -154,13 +154,16 @@ describe('RunNotifier', () => {
     expect(shown()).toEqual([]);
   });
 
-  it('keeps a notice for when a hidden page is seen', () => {
-    hide(true);
-    service.end(fakeRun({ status: 'completed' }));
-    jest.runAllTimers();
-    expect(shown()[0][2]).toBe(false);
-    expect(desktop).not.toHaveBeenCalled();
-  });
+  it.each(['completed', 'failed'] as const)(
+    'keeps a notice of a run that %s for when a hidden page is seen',
+    status => {
+      hide(true);
+      service.end(fakeRun({ status }));
+      jest.runAllTimers();
+      expect(shown()[0][2]).toBe(false);
+      expect(desktop).not.toHaveBeenCalled();
+    }
+  );
 
   it('tells on the desktop while the page is hidden, where the user wants it', async () => {
     const focus = jest.spyOn(window, 'focus').mockImplementation();
