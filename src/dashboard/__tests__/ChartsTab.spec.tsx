@@ -252,6 +252,29 @@ describe('the charts', () => {
     screen.getByText('1 value of zero or less has no place on a log scale.');
   });
 
+  it('leave a run that diverged off the scale, and bring it back', async () => {
+    const fake = fakeModel();
+    const service = fakeService(fake.model);
+    service.series.mockResolvedValue({
+      metric: 'val_loss',
+      per: 'epoch',
+      x: 'step',
+      series: [
+        { run_id: 1, x: [1, 2], y: [2, 1], points: 2 },
+        { run_id: 2, x: [1, 2], y: [2, 1e21], points: 2 }
+      ]
+    });
+    const state = { charts: ['val_loss'] };
+    render(<ChartsTab {...panelProps(service, fake.model, state)} />);
+    await pass(100);
+    screen.getByText('1 run goes off the scale.');
+    fireEvent.click(screen.getByRole('button', { name: 'Show all values' }));
+    await pass(100);
+    expect(plot.update.mock.lastCall?.[0].fit).toBeNull();
+    expect(screen.queryByText('1 run goes off the scale.')).toBeNull();
+    screen.getByRole('button', { name: 'Fit the scale to most runs' });
+  });
+
   it('say that they have no points yet', async () => {
     const fake = fakeModel({ runs: [fakeRun(1, { step: 0 })] });
     const service = fakeService(fake.model);
