@@ -90,6 +90,12 @@ class Plot implements IPlot {
   private _create(): uPlot {
     const options = uplotOptions(this.data, this.options, {
       ink: () => this._ink,
+      fit: (min, max) => this._fit(min, max),
+      around: (min, max) =>
+        // Without any value, uPlot has its own way.
+        min === null || max === null
+          ? [min, max]
+          : uPlot.rangeNum(min, max, 0.1, true),
       dataIdx: (index, at, x) => this._dataIdx(index, at, x),
       hooks: {
         setCursor: [() => this._read()],
@@ -109,6 +115,17 @@ class Plot implements IPlot {
 
   private _aligned(): uPlot.AlignedData {
     return [this.data.x, ...(this.data.raw ?? []), ...this.data.ys];
+  }
+
+  /** Of the values in view, those that most curves have. */
+  private _fit(min: number, max: number): [number, number] {
+    const { fit } = this.data;
+    if (!fit) {
+      return [min, max];
+    }
+    const from = Math.max(min, fit.min);
+    const to = Math.min(max, fit.max);
+    return from < to ? [from, to] : [min, max];
   }
 
   private _rawCount(): number {

@@ -20,6 +20,12 @@ export interface IInk {
 interface IPlotParts {
   /** Read anew at every drawing: the theme may have changed. */
   ink(): IInk;
+
+  /** What y is to span of the values between two. */
+  fit(min: number, max: number): [number, number];
+
+  /** uPlot's own range around what is to be spanned. */
+  around(min: number, max: number): uPlot.Range.MinMax;
   dataIdx(series: number, at: number, x: number): number | null;
   hooks: uPlot.Hooks.Arrays;
 }
@@ -63,7 +69,10 @@ export function uplotOptions(
     padding: [10, 14, 0, 0],
     focus: { alpha: 0.25 },
     cursor: cursor(options, parts),
-    scales: { x: { time: false, range: atLeastOne }, y: yScale(options.log) },
+    scales: {
+      x: { time: false, range: atLeastOne },
+      y: yScale(options.log, parts)
+    },
     axes: [xAxis(options, parts), yAxis(options.log, parts)],
     series: [
       {},
@@ -140,15 +149,18 @@ function atLeastOne(_: uPlot, min: number, max: number): uPlot.Range.MinMax {
   return min === max ? [min - 0.5, max + 0.5] : [min, max];
 }
 
-function yScale(log: boolean): uPlot.Scale {
-  return log ? { distr: 3, range: logRange } : {};
+function yScale(log: boolean, parts: IPlotParts): uPlot.Scale {
+  const range = log ? logRange : parts.around;
+  const fitted = (_: uPlot, min: number, max: number) =>
+    range(...parts.fit(min, max));
+  return log ? { distr: 3, range: fitted } : { range: fitted };
 }
 
 /**
  * Just what the values span: uPlot's own range goes to full powers of ten, which flattens a loss that
  * falls from 2 to 0.3.
  */
-function logRange(_: uPlot, min: number, max: number): uPlot.Range.MinMax {
+function logRange(min: number, max: number): uPlot.Range.MinMax {
   if (!(min > 0) || !(max > 0)) {
     return [0.1, 1];
   }

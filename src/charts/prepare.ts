@@ -1,6 +1,7 @@
 import { IRun, ISeriesAnswer } from '../tokens';
 import { align } from './align';
 import { curvesOn } from './axis';
+import { fitMost } from './outliers';
 import { smooth } from './smooth';
 import { ICurve, IPlotData, IPlotStyle } from './types';
 
@@ -38,9 +39,13 @@ export function prepare(
     : { curves: given, dropped: 0 };
   const cells = Math.max(200, 2 * Math.round(width));
   const runIds = runs.map(run => run.run_id);
+  const fit = fitMost(
+    curves.map(curve => curve.y),
+    style.log
+  );
   if (style.smoothing <= 0) {
     const { x, ys } = align(curves, cells);
-    return { runIds, x, ys, raw: null, dropped };
+    return { runIds, x, ys, raw: null, dropped, fit };
   }
   const smoothed = curves.map(curve => ({
     ...curve,
@@ -52,7 +57,7 @@ export function prepare(
   const both = align(withRaw ? smoothed.concat(curves) : smoothed, cells);
   const ys = both.ys.slice(0, runs.length);
   const raw = withRaw ? both.ys.slice(runs.length) : null;
-  return { runIds, x: both.x, ys, raw, dropped };
+  return { runIds, x: both.x, ys, raw, dropped, fit };
 }
 
 /**

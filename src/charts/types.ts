@@ -1,3 +1,5 @@
+import { IFit } from './outliers';
+
 /** What the x axis of charts measures. */
 export type AxisKind = 'step' | 'epoch' | 'time';
 
@@ -32,6 +34,9 @@ export interface IPlotData {
 
   /** How many values a logarithmic axis cannot show. */
   dropped: number;
+
+  /** What the y axis spans, where that is not all values. */
+  fit: IFit | null;
 }
 
 /** How the charts are drawn. */

@@ -58,6 +58,12 @@ export function MetricChart(props: IMetricChartProps): JSX.Element {
     // Of the runs, only what the key says matters: the rest changes all the time.
     [answer, runsKey, axis, log, smoothing, width, hidden]
   );
+  const [withAll, setWithAll] = React.useState(false);
+  const outside = data?.fit?.outside ?? 0;
+  const drawn = React.useMemo(
+    () => (data && withAll ? { ...data, fit: null } : data),
+    [data, withAll]
+  );
   const label = axisLabel(axis, trans);
   const isEmpty = data !== null && data.x.length === 0;
   return (
@@ -95,10 +101,10 @@ export function MetricChart(props: IMetricChartProps): JSX.Element {
             hidden={hidden}
           />
         )}
-        {!asTable && data && !isEmpty && (
+        {!asTable && drawn && !isEmpty && (
           <PlotCanvas
             trans={trans}
-            data={data}
+            data={drawn}
             axis={axis}
             log={log}
             metric={metric.name}
@@ -121,6 +127,25 @@ export function MetricChart(props: IMetricChartProps): JSX.Element {
         )}
       </div>
       {!asTable && <div className="jp-rf-Chart-axis">{label}</div>}
+      {!asTable && outside > 0 && (
+        <p className="jp-rf-Chart-note">
+          {!withAll &&
+            trans._n(
+              '%1 run goes off the scale.',
+              '%1 runs go off the scale.',
+              outside
+            )}{' '}
+          <button
+            type="button"
+            className="jp-rf-Link"
+            onClick={() => setWithAll(!withAll)}
+          >
+            {withAll
+              ? trans.__('Fit the scale to most runs')
+              : trans.__('Show all values')}
+          </button>
+        </p>
+      )}
       {data && data.dropped > 0 && (
         <p className="jp-rf-Chart-note">
           {trans._n(

@@ -27,6 +27,11 @@ export function RunLegend(props: IRunLegendProps): JSX.Element {
   const { model, trans, hidden } = props;
   const { runs, knobNames, metric } = model;
   const shown = runs.filter(run => !hidden.has(run.run_id)).length;
+  const list = React.useRef<HTMLUListElement>(null);
+  const [current, setCurrent] = React.useState<number | null>(null);
+  // One stop of the Tab key for all runs; the arrow keys go on from there.
+  const stop =
+    runs.find(run => run.run_id === current)?.run_id ?? runs[0]?.run_id;
   return (
     <section
       className="jp-rf-Legend"
@@ -42,7 +47,11 @@ export function RunLegend(props: IRunLegendProps): JSX.Element {
           <button
             type="button"
             className="jp-rf-Link"
-            onClick={props.onShowAll}
+            onClick={() => {
+              // The button goes with what it did; those who use the keyboard go on at their run.
+              runButton(list.current, stop)?.focus();
+              props.onShowAll();
+            }}
           >
             {trans.__('Show all')}
           </button>
@@ -50,7 +59,19 @@ export function RunLegend(props: IRunLegendProps): JSX.Element {
           metric !== null && <span className="jp-rf-quiet">{metric}</span>
         )}
       </div>
-      <ul className="jp-rf-Legend-list">
+      <ul
+        ref={list}
+        className="jp-rf-Legend-list"
+        onKeyDown={event => {
+          const ids = runs.map(run => run.run_id);
+          const next = neighbour(event.key, ids, stop);
+          const button = next === null ? null : runButton(list.current, next);
+          if (button && !event.altKey && !event.ctrlKey && !event.metaKey) {
+            event.preventDefault();
+            button.focus();
+          }
+        }}
+      >
         {runs.map(run => (
           <RunLegendItem
             key={run.run_id}
@@ -59,12 +80,50 @@ export function RunLegend(props: IRunLegendProps): JSX.Element {
             knobs={knobsText(run, knobNames)}
             value={formatValue(latest(run, metric))}
             shown={!hidden.has(run.run_id)}
+            isStop={run.run_id === stop}
             onToggle={props.onToggle}
-            onSolo={props.onSolo}
+            onSolo={runId => {
+              setCurrent(runId);
+              runButton(list.current, runId)?.focus();
+              props.onSolo(runId);
+            }}
             onFocus={props.onFocus}
+            onStop={setCurrent}
           />
         ))}
       </ul>
     </section>
+  );
+}
+
+/** The run that a key leads to from another; null where the key leads nowhere. */
+function neighbour(
+  key: string,
+  ids: readonly number[],
+  from: number
+): number | null {
+  const at = ids.indexOf(from);
+  switch (key) {
+    case 'ArrowUp':
+      return ids[at - 1] ?? null;
+    case 'ArrowDown':
+      return ids[at + 1] ?? null;
+    case 'Home':
+      return ids[0] ?? null;
+    case 'End':
+      return ids[ids.length - 1] ?? null;
+    default:
+      return null;
+  }
+}
+
+function runButton(
+  list: HTMLElement | null,
+  runId: number
+): HTMLElement | null {
+  return (
+    list?.querySelector<HTMLElement>(
+      `[data-rf-run="${runId}"] .jp-rf-Legend-run`
+    ) ?? null
   );
 }

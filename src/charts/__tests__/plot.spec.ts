@@ -63,9 +63,12 @@ class FakePlot {
 
 jest.mock('uplot', () => ({
   __esModule: true,
-  default: jest.fn((...args: ConstructorParameters<typeof FakePlot>) => {
-    return new FakePlot(...args);
-  })
+  default: Object.assign(
+    jest.fn((...args: ConstructorParameters<typeof FakePlot>) => {
+      return new FakePlot(...args);
+    }),
+    { rangeNum: (min: number, max: number) => [min, max] }
+  )
 }));
 
 const DATA: IPlotData = {
@@ -76,7 +79,8 @@ const DATA: IPlotData = {
     [4, undefined, 2]
   ],
   raw: null,
-  dropped: 0
+  dropped: 0,
+  fit: null
 };
 
 const SMOOTHED: IPlotData = { ...DATA, raw: DATA.ys };
@@ -194,6 +198,20 @@ describe('a plot', () => {
     expect(dataIdx(self, 4, 1, 11)).toBe(2);
   });
 
+  it('spans what most runs have, of the values in view', () => {
+    const fit = { min: 1, max: 4, outside: 1 };
+    const { plot } = open({ ...DATA, fit });
+    const range = FakePlot.last.options.scales!.y.range as unknown as (
+      ...args: unknown[]
+    ) => number[];
+    expect(range(null, 0.5, 1e21)).toEqual([1, 4]);
+    expect(range(null, 2, 3)).toEqual([2, 3]);
+    expect(range(null, 1e20, 1e21)).toEqual([1e20, 1e21]);
+    plot.update(DATA);
+    expect(range(null, 0.5, 1e21)).toEqual([0.5, 1e21]);
+    expect(range(null, null, null)).toEqual([null, null]);
+  });
+
   it('grows, reads its colours again, and goes', () => {
     const { plot } = open();
     plot.setSize(700, 200);
@@ -214,7 +232,14 @@ describe('the options of a plot', () => {
     grid: 'rgb(4, 0, 0)',
     font: '11px x'
   };
-  const parts = { ink: () => ink, dataIdx: () => null, hooks: {} };
+  const between = (min: number, max: number): [number, number] => [min, max];
+  const parts = {
+    ink: () => ink,
+    fit: between,
+    around: between,
+    dataIdx: () => null,
+    hooks: {}
+  };
 
   function optionsFor(log: boolean) {
     const options = { axis: 'time', log, syncKey: 'all' } as IPlotOptions;

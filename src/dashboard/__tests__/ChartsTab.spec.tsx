@@ -155,6 +155,37 @@ describe('the charts', () => {
     expect(setState).toHaveBeenCalledWith({ hidden: [] });
   });
 
+  it('have one stop of the Tab key for all runs; arrow keys lead on', async () => {
+    await open();
+    const [first, second] = [1, 2].map(id =>
+      screen.getByRole('button', { name: `Show run ${id}` })
+    );
+    expect([first.tabIndex, second.tabIndex]).toEqual([0, -1]);
+    act(() => first.focus());
+    fireEvent.keyDown(first, { key: 'ArrowDown' });
+    expect(document.activeElement).toBe(second);
+    expect([first.tabIndex, second.tabIndex]).toEqual([-1, 0]);
+    fireEvent.keyDown(second, { key: 'ArrowDown' });
+    expect(document.activeElement).toBe(second);
+    fireEvent.keyDown(second, { key: 'Home' });
+    expect(document.activeElement).toBe(first);
+  });
+
+  it('keep the focus in the legend, at the run that was left alone', async () => {
+    const { show } = await open();
+    const only = screen.getByRole('button', { name: 'Show run 2 alone' });
+    only.focus();
+    fireEvent.click(only);
+    const run = screen.getByRole('button', { name: 'Show run 2' });
+    expect(document.activeElement).toBe(run);
+    show({ hidden: [1] });
+    const all = screen.getByRole('button', { name: 'Show all' });
+    act(() => all.focus());
+    fireEvent.click(all);
+    show({ hidden: [] });
+    expect(document.activeElement).toBe(run);
+  });
+
   it('bring a run to the front while the pointer is on it', async () => {
     await open();
     const run = screen.getByRole('button', { name: 'Show run 2' });
@@ -219,6 +250,29 @@ describe('the charts', () => {
     render(<ChartsTab {...panelProps(service, fake.model, state)} />);
     await pass(100);
     screen.getByText('1 value of zero or less has no place on a log scale.');
+  });
+
+  it('leave a run that diverged off the scale, and bring it back', async () => {
+    const fake = fakeModel();
+    const service = fakeService(fake.model);
+    service.series.mockResolvedValue({
+      metric: 'val_loss',
+      per: 'epoch',
+      x: 'step',
+      series: [
+        { run_id: 1, x: [1, 2], y: [2, 1], points: 2 },
+        { run_id: 2, x: [1, 2], y: [2, 1e21], points: 2 }
+      ]
+    });
+    const state = { charts: ['val_loss'] };
+    render(<ChartsTab {...panelProps(service, fake.model, state)} />);
+    await pass(100);
+    screen.getByText('1 run goes off the scale.');
+    fireEvent.click(screen.getByRole('button', { name: 'Show all values' }));
+    await pass(100);
+    expect(plot.update.mock.lastCall?.[0].fit).toBeNull();
+    expect(screen.queryByText('1 run goes off the scale.')).toBeNull();
+    screen.getByRole('button', { name: 'Fit the scale to most runs' });
   });
 
   it('say that they have no points yet', async () => {
