@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { latest } from '../charts/metrics';
-import { formatValue, knobsText } from '../format';
+import { formatValue, knobsText, tellingKnobs } from '../format';
 import { IRunsModel } from '../tokens';
 import { RunLegendItem } from './RunLegendItem';
 
@@ -27,6 +27,11 @@ export function RunLegend(props: IRunLegendProps): JSX.Element {
   const { model, trans, hidden } = props;
   const { runs, knobNames, metric } = model;
   const shown = runs.filter(run => !hidden.has(run.run_id)).length;
+  // There is room for few: those that tell most runs apart come first.
+  const telling = React.useMemo(
+    () => tellingKnobs(runs, knobNames),
+    [runs, knobNames]
+  );
   const list = React.useRef<HTMLUListElement>(null);
   const [current, setCurrent] = React.useState<number | null>(null);
   // One stop of the Tab key for all runs; the arrow keys go on from there.
@@ -77,7 +82,7 @@ export function RunLegend(props: IRunLegendProps): JSX.Element {
             key={run.run_id}
             trans={trans}
             runId={run.run_id}
-            knobs={knobsText(run, knobNames)}
+            knobs={knobsText(run, telling)}
             value={formatValue(latest(run, metric))}
             shown={!hidden.has(run.run_id)}
             isStop={run.run_id === stop}
