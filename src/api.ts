@@ -39,6 +39,16 @@ export class ApiLevelError extends Error {
   }
 }
 
+/**
+ * The engine would not make a clone as it was asked for; the message is the engine's own.
+ */
+export class CloneRefusedError extends Error {
+  constructor(problem: string) {
+    super(problem);
+    this.name = 'CloneRefusedError';
+  }
+}
+
 /** Where a page of runs goes on. */
 export interface IRunsQuery {
   experiment?: string;

@@ -4,7 +4,7 @@ import { UUID } from '@lumino/coreutils';
 import { Poll } from '@lumino/polling';
 import { ISignal, Signal } from '@lumino/signaling';
 
-import { RestApi } from './api';
+import { CloneRefusedError, RestApi } from './api';
 import { RunsModel, RunsState } from './model';
 import {
   Connection,
@@ -187,7 +187,7 @@ export class RunService implements IRunService {
   ): Promise<ICloneCheck> {
     const { clones, problem } = await this._api.check(experiment, request);
     if (problem !== null) {
-      throw new Error(problem);
+      throw new CloneRefusedError(problem);
     }
     return { clones };
   }

@@ -1,6 +1,6 @@
 import { ServerConnection } from '@jupyterlab/services';
 
-import { API_LEVEL } from '../api';
+import { API_LEVEL, CloneRefusedError } from '../api';
 import { RunService } from '../service';
 import { IRun, IRunsAnswer } from '../tokens';
 import { serverWith } from './server';
@@ -365,6 +365,7 @@ describe('RunService', () => {
 
   it('rejects with what stands against a clone', async () => {
     const check = service.checkClone('digits', { operation: 'clone' });
+    await expect(check).rejects.toThrow(CloneRefusedError);
     await expect(check).rejects.toThrow('No such optimizer.');
   });
 

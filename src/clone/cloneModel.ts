@@ -1,8 +1,8 @@
-import { ServerConnection } from '@jupyterlab/services';
 import { TranslationBundle } from '@jupyterlab/translation';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
+import { CloneRefusedError } from '../api';
 import { explainError } from '../explain';
 import { IOperationAnswer, IRun, IRunDetail, IRunService } from '../tokens';
 import {
@@ -86,7 +86,7 @@ export class CloneModel implements IDisposable {
       !!this._reading?.problems.size ||
       (check.state === 'refused' &&
         check.asked === 'check' &&
-        isRefusal(check.error))
+        check.error instanceof CloneRefusedError)
     );
   }
 
@@ -258,12 +258,4 @@ export class CloneModel implements IDisposable {
   private _submission: Promise<IOperationAnswer> | null = null;
   private _submitted = new Signal<this, IOperationAnswer>(this);
   private _timer = 0;
-}
-
-/** Whether an error says that the question was wrong, not that it found no answer. */
-function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof ServerConnection.ResponseError &&
-    error.response.status === 400
-  );
 }

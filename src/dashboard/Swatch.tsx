@@ -16,6 +16,7 @@ export function Swatch(props: { runId: number }): JSX.Element {
       aria-hidden="true"
     >
       <line
+        className="jp-rf-Swatch-line"
         x1="1"
         y1="4"
         x2="21"

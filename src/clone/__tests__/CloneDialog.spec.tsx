@@ -6,9 +6,9 @@ import {
   waitFor,
   within
 } from '@testing-library/react';
-import { ServerConnection } from '@jupyterlab/services';
 import userEvent from '@testing-library/user-event';
 
+import { CloneRefusedError } from '../../api';
 import { IOperationAnswer, IRun } from '../../tokens';
 import { showCloneDialog } from '../CloneDialog';
 import { CHECK_DELAY } from '../cloneModel';
@@ -36,10 +36,9 @@ const submitButton = () =>
 
 const isBlocked = () => submitButton().getAttribute('aria-disabled') === 'true';
 
-/** What the server answers to a wrong question. */
+/** What stands against a clone, as the engine says it. */
 function refusal(words: string) {
-  const response = new Response(null, { status: 400 });
-  return new ServerConnection.ResponseError(response, words);
+  return new CloneRefusedError(words);
 }
 
 async function retype(label: string, text: string) {
