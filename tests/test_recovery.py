@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from pathlib import Path
@@ -245,23 +246,23 @@ def test_what_is_whole_and_cannot_be_loaded_is_not_called_damaged(files):
 # A disk that takes no more
 
 
-@pytest.fixture
-def small_files():
+@contextlib.contextmanager
+def small_files(size):
+    """Let no file of this process grow beyond a size. The tests' own output is one: keep what is inside short."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def limit(size):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("large", ["weights", "state"])
-def test_a_checkpoint_that_does_not_fit_leaves_nothing(files, small_files, large):
+def test_a_checkpoint_that_does_not_fit_leaves_nothing(files, large):
     tensors = {"w": torch.zeros(10_000 if large == "weights" else 10)}
-    small_files(20_000)
-    with pytest.raises(UnsavedError, match=r"lease-3.*File too large; .* GB are free there.*resume the run"):
+    told = pytest.raises(UnsavedError, match=r"lease-3.*File too large; .* GB are free there.*resume the run")
+    with told, small_files(20_000):
         save_checkpoint(*files, tensors, {"moments": torch.zeros(10_000)})
     assert list(files[0].parent.iterdir()) == []
 
