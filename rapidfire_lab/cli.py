@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         '{"$list": [...]} and {"$range": {"start": ..., "end": ...}} stand for List and Range',
     )
     clone.add_argument("--warm-start", action="store_true", help="begin with the run's last commit")
+    clone.add_argument(
+        "--continue-position", action="store_true", help="with --warm-start: go on where the run stood, not at epoch 1"
+    )
     clone.add_argument("--num-runs", type=int, metavar="N", help="clones to draw where there is a range")
     clone.add_argument("--seed", type=int, default=42, help="seed of the draws (default: 42)")
     clone.add_argument("--experiment", help="experiment name; by default the live one")
@@ -298,7 +301,14 @@ def _clone(chosen: argparse.Namespace) -> int:
     changes = expand_changes(_changes(chosen.set), chosen.num_runs, chosen.seed)
     client = EngineClient()
     name = _experiment_name(client, chosen)
-    made = client.operate(name, "clone", [chosen.run], changes=changes, warm_start=chosen.warm_start)
+    made = client.operate(
+        name,
+        "clone",
+        [chosen.run],
+        changes=changes,
+        warm_start=chosen.warm_start,
+        continue_position=chosen.continue_position,
+    )
     print(f"Cloned run {chosen.run} as {', '.join(f'run {run_id}' for run_id in made['run_ids'])}")
     return 0
 

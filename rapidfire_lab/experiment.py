@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,11 @@ from rapidfire_lab.errors import ConfigError, DataError, NotFoundError, Operatio
 from rapidfire_lab.spec_source import SpecSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     import pandas as pd
 
+    from rapidfire_lab.configs import ConfigGroup
     from rapidfire_lab.display import RunView
     from rapidfire_lab.engine.protocol import OperationName
     from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
@@ -252,9 +253,10 @@ class Experiment:
     def clone(
         self,
         run_id: int,
-        changes: Mapping[str, Any],
+        changes: Mapping[str, Any] | ConfigGroup | Sequence[Any],
         *,
         warm_start: bool = False,
+        continue_position: bool = False,
         num_runs: int | None = None,
         seed: int = 42,
     ) -> int | list[int]:
@@ -267,10 +269,15 @@ class Experiment:
         changes
             Partial config, in sections (``{"train": {"batch_size": 64}}``) or flat (``{"batch_size": 64}``). With
             ``List`` or ``Range`` in it there are several clones, and their run ids are returned as a list: one per
-            combination of the lists or, where there is a range, ``num_runs`` draws.
+            combination of the lists or, where there is a range, ``num_runs`` draws. So there are for a ``GridSearch``,
+            a ``RandomSearch`` or a list of any of these; whatever a config in them does not name stays as it is.
         warm_start
             Start from the weights, and where it is of the same class the optimizer's state, of the run's last commit,
             instead of from scratch. Learning rate, weight decay and the like are those of the clone's config.
+        continue_position
+            With ``warm_start``: go on at the epoch and minibatch of that commit, with the run's random numbers and a
+            learning rate schedule that has come as far, instead of at a first epoch of its own. With no knob changed
+            the clone then trains exactly what the run itself would have. ``{"epochs": 8}`` makes a run longer.
         num_runs
             How many clones to draw where there is a ``Range``.
         seed
@@ -281,11 +288,12 @@ class Experiment:
         ConfigError
             When a changed knob is not one of the run's, or its value cannot be used.
         OperationError
-            With ``warm_start``: when the run has committed nothing yet.
+            With ``warm_start``: when the run has committed nothing yet. With ``continue_position``: when there is
+            nothing left to train, or a changed knob says what a step is or what an epoch counts.
         """
         wanted = expand_changes(changes, num_runs, seed)
-        clones = self._operate("clone", run_id, wanted, warm_start=warm_start)
-        return clones if has_knobs(changes) else clones[0]
+        clones = self._operate("clone", run_id, wanted, warm_start=warm_start, continue_position=continue_position)
+        return clones[0] if isinstance(changes, Mapping) and not has_knobs(changes) else clones
 
     def _operate(
         self,
@@ -294,10 +302,13 @@ class Experiment:
         changes: list[dict[str, Any]] | None = None,
         *,
         warm_start: bool = False,
+        continue_position: bool = False,
     ) -> list[int]:
         chosen = run_ids if isinstance(run_ids, Iterable) else [run_ids]
         known = [_run_id(run_id) for run_id in chosen]
-        answer = self._client.operate(self.name, operation, known, changes=changes, warm_start=warm_start)
+        answer = self._client.operate(
+            self.name, operation, known, changes=changes, warm_start=warm_start, continue_position=continue_position
+        )
         result: list[int] = answer["run_ids"]
         return result
 
@@ -351,6 +362,17 @@ class Experiment:
         from rapidfire_lab.results import runs_info
 
         return runs_info(self._reader(), self._record().id, self.runs())
+
+    def get_operations(self) -> pd.DataFrame:
+        """Every operation on the runs that was carried out, in order: what, on which run and by whom.
+
+        The columns are ``rapidfire_lab.results.OPERATIONS_COLUMNS``. ``step`` is the minibatch that the run had
+        committed then, ``origin`` who asked (``"user"`` or ``"policy <name>"``), ``arguments`` the changes and options
+        of a clone, ``result`` the run that was steered or made. Deleted runs stay in here.
+        """
+        from rapidfire_lab.results import operations
+
+        return operations(self._reader(), self._record().id)
 
     def runs(self) -> list[RunRecord]:
         """The runs as the journal has them, without deleted ones."""

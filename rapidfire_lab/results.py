@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rapidfire_lab.journal import JournalReader, RunRecord
+    from rapidfire_lab.journal import JournalReader, OperationRecord, RunRecord
 
 RUNS_INFO_COLUMNS = (
     "run_id",
@@ -30,6 +30,9 @@ RUNS_INFO_COLUMNS = (
     "error",
 )
 """Columns of ``runs_info``; ``config`` is the full config dictionary, ``seconds`` is time on a slot."""
+
+OPERATIONS_COLUMNS = ("operation_id", "time", "operation", "run_id", "step", "origin", "arguments", "result")
+"""Columns of ``operations``; ``arguments`` is a dictionary, ``result`` the run id that was steered or made."""
 
 _LEADING = ("run_id", "epoch", "step", "train_loss", "val_loss")
 
@@ -56,6 +59,24 @@ def runs_info(journal: JournalReader, experiment_id: int, runs: Iterable[RunReco
     handles = {fit.id: json.loads(fit.data)["handle_id"] for fit in journal.fits(experiment_id)}
     rows = [_info_row(run, handles[run.fit_id]) for run in runs]
     return pd.DataFrame(rows, columns=list(RUNS_INFO_COLUMNS)).astype({"parent": "Int64"})
+
+
+def operations(journal: JournalReader, experiment_id: int) -> pd.DataFrame:
+    """One row per operation on a run with the columns ``OPERATIONS_COLUMNS``, in the order in which they were done."""
+    rows = [_operation_row(operation) for operation in journal.operations(experiment_id)]
+    frame = pd.DataFrame(rows, columns=list(OPERATIONS_COLUMNS))
+    return frame.astype({"run_id": "Int64", "step": "Int64", "result": "Int64"})
+
+
+def _operation_row(operation: OperationRecord) -> dict[str, Any]:
+    plain = {name: getattr(operation, name, None) for name in OPERATIONS_COLUMNS}
+    return {
+        **plain,
+        "operation_id": operation.id,
+        "time": pd.Timestamp(operation.time, unit="s", tz="UTC"),
+        "arguments": json.loads(operation.arguments),
+        "result": int(operation.result.removeprefix("run ")),
+    }
 
 
 def _info_row(run: RunRecord, handle_id: str) -> dict[str, Any]:

@@ -162,6 +162,7 @@ export interface IRunDetail extends IRun {
 
   /** Position of the parent that a warm start took over. */
   parent_step: number | null;
+  continue_position: boolean;
 
   /** What a warm start carried over from the parent, and what not. */
   carried: ReadonlyPartialJSONObject | null;
@@ -290,6 +291,7 @@ export interface IOperationRequest {
 
   /** For "clone": start from the parent's weights. */
   warm_start?: boolean;
+  continue_position?: boolean;
 }
 
 /** An operation that was carried out. */

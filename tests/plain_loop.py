@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import random
 import sys
+import warnings
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,7 @@ class Pass:
         return result
 
 
-def train(
+def train(  # noqa: C901 - the contract in one piece
     spec_path: Path,
     leaf: dict[str, Any],
     tables: dict[str, pd.DataFrame],
@@ -102,11 +103,13 @@ def train(
     device: str = "cpu",
     parent: dict[str, Any] | None = None,
     steps: int = sys.maxsize,
+    change: tuple[int, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Train one config; returns ``weights``, ``rows`` (metrics per epoch) and ``losses`` (per minibatch).
 
     It begins with what an earlier call returned as ``parent``, and ends after so many minibatches, where these are
-    given.
+    given. A ``change`` is a config that holds once so many minibatches are done, as if its learning rates had come
+    as far.
     """
     torch.set_num_threads(1)
     saved = states()
@@ -135,12 +138,20 @@ def train(
     if parent and parent["optimizer"] == options["optimizer"]["name"]:
         carry_moments(model, optimizer, parent["moments"], fitting)
     rows, losses = [], []
+    optimizer_steps = 0
     accumulate = options.get("gradient_accumulation_steps", 1)
-    for epoch in range(options["epochs"]):
+    epochs = max(options["epochs"], change[1]["train"]["epochs"] if change else 0)
+    for epoch in range(epochs):
         order = torch.randperm(len(tables["train"]), generator=torch.Generator().manual_seed(seed + epoch))
         trained = Pass()
         batches = order.split(options["batch_size"])
         for number, positions in enumerate(batches[: steps - len(losses)]):
+            if change and change[0] == len(losses):
+                options = change[1]["train"]
+                cfg = MappingProxyType({**change[1], **change[1]["user_knobs"], **options})
+                model = model_like(model, spec, cfg, seed)
+                optimizer, scheduler = optimizer_like(optimizer, model, options, rows, optimizer_steps)
+                scheduling = options.get("lr_scheduler")
             minibatch = prepare(spec, tables["train"], positions.tolist(), cfg, "train", seed, epoch, device)
             model.train()
             with autocast(options, device):
@@ -154,6 +165,7 @@ def train(
             scaler.scale(loss / group if group > 1 else loss).backward()
             if number == first + group - 1:
                 optimizer_step(model, optimizer, scaler, options.get("gradient_clip_norm"))
+                optimizer_steps += 1
                 if scheduler and scheduling["interval"] == "step":
                     scheduler.step()
         if len(losses) == steps:
@@ -191,6 +203,38 @@ def make_scheduler(optimizer: Any, scheduling: dict[str, Any] | None) -> Any:
     if not scheduling:
         return None
     return getattr(torch.optim.lr_scheduler, scheduling["name"])(optimizer, **scheduling["args"])
+
+
+def model_like(old: Any, spec: Any, cfg: Any, seed: int) -> Any:
+    """A model of another config with the old one's weights and gradients."""
+    saved = states()
+    seed_all(seed)
+    model = spec.create_model(cfg)
+    restore(saved)
+    carry_weights(model, old.state_dict())
+    for parameter, earlier in zip(model.parameters(), old.parameters(), strict=True):
+        parameter.grad = earlier.grad
+    return model
+
+
+def optimizer_like(old: Any, model: Any, options: dict[str, Any], rows: Any, steps: int) -> tuple[Any, Any]:
+    """An optimizer of another config that has come as far as the old one, and its scheduler."""
+    name, scheduling = options["optimizer"]["name"], options.get("lr_scheduler")
+    optimizer = getattr(torch.optim, name)(model.parameters(), **options["optimizer"]["args"])
+    scheduler = make_scheduler(optimizer, scheduling)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if scheduler and scheduling["interval"] == "step":
+            for _ in range(steps):
+                scheduler.step()
+        elif scheduler:
+            for row in rows:
+                advance(scheduler, row)
+    if type(optimizer) is type(old):
+        before = [parameter for group in old.param_groups for parameter in group["params"]]
+        for parameter, earlier in zip(model.parameters(), before, strict=True):
+            optimizer.state[parameter] = old.state[earlier]
+    return optimizer, scheduler
 
 
 def advance(scheduler: Any, row: dict[str, float]) -> None:

@@ -93,6 +93,108 @@ def _as_carried(parent, changes):
     return {**parent, "optimizer": None} if more else parent
 
 
+CONTINUED = [
+    (1, {"pause": 0.001}),
+    (1, {"optimizer": {"args": {"lr": 0.0005, "weight_decay": 0.1}}}),
+    (1, {"lr_scheduler": {"args": {"gamma": 0.1}}, "epochs": 4}),
+    (2, {"dropout": 0.0}),
+    (2, {"lr_scheduler": ONE_CYCLE}),
+    (3, {"pause": 0.001}),
+    (3, {"optimizer": SGD, "gradient_clip_norm": 0.5}),
+    (4, {"pause": 0.001}),
+    (4, {"optimizer": {"args": {"lr": 0.02}}, "lr_scheduler": None}),
+]
+
+
+@pytest.mark.parametrize("step", [3, 20])
+def test_a_clone_goes_on_where_its_parent_stood(handle, tmp_path, step):
+    """The parents stop within an epoch, within a group of minibatches, before the validation, or after it."""
+    plateau = {"name": "ReduceLROnPlateau", "args": {"patience": 0, "threshold": 10.0}}
+    parents = [
+        config("cnn", ADAMW, STEP, dropout=0.2, augment=True, epochs=3),
+        config("mlp", SGD, {**ONE_CYCLE, "args": {"max_lr": 0.1, "total_steps": 99}}, dropout=0.3),
+        config("mlp", ADAMW, gradient_accumulation_steps=4, precision="bf16"),
+        config("mlp", SGD, plateau, epochs=3),
+    ]
+    for parent in parents:
+        parent["user_knobs"]["pause"] = 0.0
+    with engine_home(tmp_path / "home", slots=2, memory_fraction=0.0, tracking=False, device="cpu"):
+        experiment = Experiment(AUGMENTED, "continued")
+        experiment.run_fit(
+            handle,
+            [{**leaf, "user_knobs": {**leaf["user_knobs"], "pause": 0.05}} for leaf in parents],
+            seed=123,
+            num_chunks=11,
+            wait=False,
+        )
+        wait_until(lambda: all(run.live_step >= step for run in experiment.runs()), "the parents to come so far")
+        experiment.cancel_current()
+        experiment.wait()
+        clones = [
+            experiment.clone(parent, {"pause": 0.0, **changes}, warm_start=True, continue_position=True)
+            for parent, changes in CONTINUED
+        ]
+        experiment.wait()
+        data = contract.tables(handle, tmp_path / "store")
+        for clone, (parent, _) in zip(clones, CONTINUED, strict=True):
+            found = run(experiment, clone)
+            assert found.status == "completed", found.error
+            change = (found.parent_step, found.leaf)
+            expected = plain_loop.train(AUGMENTED, normalise(parents[parent - 1]), data, 123, change=change)
+            assert_continued(experiment, found, expected)
+        experiment.end()
+
+
+def assert_continued(experiment, run, expected):
+    """Like the plain loop from the parent's place on; what came before is the parent's."""
+    contract.assert_same_weights(contract.final_weights(experiment, run.run_id), expected["weights"])
+    rows = experiment.get_results(run.run_id).to_dict("records")
+    ours = expected["rows"][-len(rows) :]
+    assert rows[0]["step"] >= run.parent_step
+    assert [{name: row[name] for name in other} for row, other in zip(rows, ours, strict=True)] == ours
+    with experiment.reader() as reader:
+        points = [point for point in reader.points(run.id, per="step") if point.name == "minibatch_loss"]
+    assert [point.step for point in points] == list(range(run.parent_step + 1, len(expected["losses"]) + 1))
+    assert [point.value for point in points] == expected["losses"][run.parent_step :]
+
+
+def test_a_completed_run_can_be_made_longer(experiment, points):
+    experiment.run_fit(points, [paced_config(epochs=2), paced_config(epochs=4)])
+    clone = experiment.clone(1, {"epochs": 4}, warm_start=True, continue_position=True)
+    experiment.wait()
+    longer, whole = run(experiment, clone), run(experiment, 2)
+    assert (longer.step, longer.completed_epochs, longer.parent_step) == (whole.step, 4, 20)
+    assert_same = contract.assert_same_weights
+    assert_same(contract.final_weights(experiment, clone), contract.final_weights(experiment, 2))
+    expected = experiment.get_results(2).query("epoch > 2").drop(columns="run_id").reset_index(drop=True)
+    found = experiment.get_results(clone).drop(columns="run_id")
+    assert list(found["epoch"]) == [3, 4]
+    assert found.equals(expected)
+    [operation] = experiment.get_operations().to_dict("records")
+    assert (operation["operation"], operation["run_id"], operation["step"]) == ("clone", 1, 20)
+    assert (operation["origin"], operation["result"]) == ("user", clone)
+    assert operation["arguments"] == {"changes": {"epochs": 4}, "warm_start": True, "continue_position": True}
+
+
+def test_what_cannot_go_on_at_its_parents_position_is_refused(experiment, points):
+    experiment.run_fit(points, paced_config(epochs=1))
+    for changes, words in (
+        ({"batch_size": 16}, r"'train.batch_size' is 32 in run 1 and 16 in the clone.*Leave it as it is"),
+        ({"gradient_accumulation_steps": 2, "epochs": 2}, r"'train.gradient_accumulation_steps' is 1 in run 1"),
+        ({"named_metrics": [], "epochs": 2}, r"'named_metrics' is \['top1_accuracy'\] in run 1"),
+        ({"pause": 0.1}, r"Run 1 has completed 1 epochs, .* as in \{\"epochs\": 2\}"),
+    ):
+        with pytest.raises(OperationError, match=words):
+            experiment.clone(1, changes, warm_start=True, continue_position=True)
+        with pytest.raises(OperationError, match=words):
+            EngineClient().check_clone(experiment.name, [1], changes=[changes], warm_start=True, continue_position=True)
+    with pytest.raises(OperationError, match="needs warm_start=True"):
+        experiment.clone(1, {"epochs": 2}, continue_position=True)
+    with pytest.raises(OperationError, match="continue_position are for clone, not for stop"):
+        EngineClient().operate(experiment.name, "stop", [1], continue_position=True)
+    assert len(experiment.runs()) == 1
+
+
 def test_a_running_parent_gives_its_last_commit(experiment, points, tmp_path):
     experiment.run_fit(points, three_classes(pause=0.02, epochs=30), num_chunks=5, wait=False)
     committed(experiment, 1)

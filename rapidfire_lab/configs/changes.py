@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rapidfire_lab.configs.draws import DistinctDraws
+from rapidfire_lab.configs.groups import ConfigGroup, RandomSearch, located, walk
+from rapidfire_lab.configs.knobs import List
 from rapidfire_lab.configs.leaf import SECTIONS, normalise
 from rapidfire_lab.configs.plain import plain
 from rapidfire_lab.configs.scalars import checked_int, describe
@@ -48,13 +50,14 @@ def apply_changes(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
 
 
 def expand_changes(changes: object, num_runs: int | None = None, seed: int = 42) -> list[dict[str, Any]]:
-    """Give the partial configs that changes with knobs in them stand for.
+    """Give the partial configs that changes stand for.
 
     Parameters
     ----------
     changes
         A partial config in which `List` and `Range` may stand at any depth. Lists alone make a grid, the knob written
-        last varying fastest; without any knob there is one partial config.
+        last varying fastest; without any knob there is one partial config. Or a group of such configs: a `GridSearch`,
+        a `RandomSearch` (with draws of its own), or a list of any of these, lists nesting at will.
     num_runs
         How many distinct draws to make where there is a `Range`; without one it means nothing.
     seed
@@ -65,13 +68,37 @@ def expand_changes(changes: object, num_runs: int | None = None, seed: int = 42)
     ConfigError
         When `num_runs` is missing, the knobs give fewer configs, or there is too much to make. Nothing is made then.
     """
-    if not isinstance(changes, Mapping):
-        raise ConfigError(f"changes must be a dictionary of knobs, not {type(changes).__name__}.")
+    if isinstance(changes, Mapping):
+        return _expand_one(changes, num_runs, seed)
+    if not isinstance(changes, ConfigGroup | list | tuple | List):
+        raise ConfigError(
+            "changes must be a dictionary of knobs, a GridSearch or RandomSearch, or a list of these, "
+            f"not {type(changes).__name__}."
+        )
+    check_depth(changes, "changes")
+    expanded: list[dict[str, Any]] = []
+    for label, node in walk(changes, "changes"):
+        with located(label):
+            _refuse_too_many(len(expanded) + _promised(node))
+            expanded += node.make(_plain) if isinstance(node, ConfigGroup) else _expand_one(node, num_runs, seed)
+    _refuse_too_many(len(expanded))
+    return expanded
+
+
+def _promised(node: Mapping[str, Any] | ConfigGroup) -> int:
+    return node.num_runs if isinstance(node, RandomSearch) else 0
+
+
+def _refuse_too_many(number: float) -> None:
+    if number > MAX_CHANGES:
+        raise ConfigError(f"the changes make {number} configs, over {MAX_CHANGES}: take fewer, or clone in turns")
+
+
+def _expand_one(changes: Mapping[str, Any], num_runs: int | None, seed: int) -> list[dict[str, Any]]:
     check_depth(changes, "changes")
     drawn = next(ranges_in(changes, "changes"), None)
     number = size(changes) if drawn is None else _number_of_draws(num_runs, drawn)
-    if number > MAX_CHANGES:
-        raise ConfigError(f"the changes make {number} configs, over {MAX_CHANGES}: take fewer, or clone in turns")
+    _refuse_too_many(number)
     values = width(changes)
     if number * values > _MAX_VALUES:
         message = f"the changes make {number} configs of {values} values each, over {_MAX_VALUES} in all: take fewer"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,9 @@ from rapidfire_lab.configs.space import check_depth, combinations, ranges_in, si
 from rapidfire_lab.errors import ConfigError
 
 MAX_GRID = 100_000
+
+Finish = Callable[[Any], dict[str, Any]]
+"""Makes a config of one combination of the knobs."""
 
 
 class ConfigGroup(ABC):
@@ -33,14 +36,18 @@ class ConfigGroup(ABC):
         check_depth(configs, "configs")
         self._nodes = list(walk(configs, "configs"))
 
-    @abstractmethod
     def leaves(self) -> list[dict[str, Any]]:
         """Give the canonical leaf configs: the same ones in the same order at each call."""
+        return self.make(normalise)
 
-    def _templates(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    @abstractmethod
+    def make(self, finish: Finish) -> list[dict[str, Any]]:
+        """Give what ``finish`` makes of each combination of the knobs, in the order of the leaves."""
+
+    def _templates(self, finish: Finish) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for label, node in self._nodes:
             if isinstance(node, ConfigGroup):
-                yield from ((label, leaf) for leaf in node.leaves())
+                yield from ((label, config) for config in node.make(finish))
             else:
                 yield label, node
 
@@ -54,14 +61,14 @@ class GridSearch(ConfigGroup):
     def __repr__(self) -> str:
         return f"GridSearch({self.configs!r})"
 
-    def leaves(self) -> list[dict[str, Any]]:
-        """Give one leaf per combination."""
-        leaves: list[dict[str, Any]] = []
-        for label, template in self._templates():
+    def make(self, finish: Finish) -> list[dict[str, Any]]:
+        """Give one config per combination."""
+        configs: list[dict[str, Any]] = []
+        for label, template in self._templates(finish):
             with located(label):
                 _check_grid(template)
-                leaves += map(normalise, combinations(template))
-        return leaves
+                configs += map(finish, combinations(template))
+        return configs
 
 
 class RandomSearch(ConfigGroup):
@@ -85,10 +92,10 @@ class RandomSearch(ConfigGroup):
     def __repr__(self) -> str:
         return f"RandomSearch({self.configs!r}, num_runs={self.num_runs}, seed={self.seed})"
 
-    def leaves(self) -> list[dict[str, Any]]:
-        """Give `num_runs` leaves, no two alike, in the order of drawing."""
-        space = List([template for _, template in self._templates()])
-        return DistinctDraws(space, self.num_runs, self.seed, normalise).configs()
+    def make(self, finish: Finish) -> list[dict[str, Any]]:
+        """Give `num_runs` configs, no two alike, in the order of drawing."""
+        space = List([template for _, template in self._templates(finish)])
+        return DistinctDraws(space, self.num_runs, self.seed, finish).configs()
 
 
 RFGridSearch = GridSearch

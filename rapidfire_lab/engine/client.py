@@ -141,6 +141,7 @@ class EngineClient:
         *,
         changes: Sequence[Mapping[str, Any]] | None = None,
         warm_start: bool = False,
+        continue_position: bool = False,
         seen: Mapping[str, str] | None = None,
         request_id: str | None = None,
         start: bool = True,
@@ -156,6 +157,8 @@ class EngineClient:
             For clone: partial configs, each of which gives one clone of each run.
         warm_start
             For clone: start from the run's last commit.
+        continue_position
+            For clone with ``warm_start``: go on where the run stood at that commit.
         seen
             Statuses that the user saw, by run id as text; if one has changed since, nothing is done.
         request_id
@@ -183,6 +186,7 @@ class EngineClient:
             origin=origin,
             changes=[plain(change, "changes") for change in changes or []],
             warm_start=warm_start,
+            continue_position=continue_position,
             seen=dict(seen or {}),
         )
         return self.request(request, _patience(request), start=start)
@@ -194,6 +198,7 @@ class EngineClient:
         *,
         changes: Sequence[Mapping[str, Any]],
         warm_start: bool = False,
+        continue_position: bool = False,
     ) -> dict[str, Any]:
         """Say what clones would be, and raise what ``operate`` would; the engine is not started for that.
 
@@ -209,6 +214,7 @@ class EngineClient:
             run_ids=list(dict.fromkeys(run_ids)),
             changes=[plain(change, "changes") for change in changes],
             warm_start=warm_start,
+            continue_position=continue_position,
         )
         return self.request(request, _patience(request), start=False)
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from rapidfire_lab.journal import RunRecord
 
 
+_DECIDE_POSITION = ("train.batch_size", "train.gradient_accumulation_steps", "named_metrics")
+"""Knobs that say what a step is and what an epoch counts."""
+
+
 @dataclass(frozen=True)
 class ClonePlan:
     """A clone that nothing stands against."""
@@ -30,11 +34,13 @@ class ClonePlan:
     changes: dict[str, Any]
     leaf: dict[str, Any]
     warm_start: bool
+    continue_position: bool
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What was asked for, as the control ops log keeps it."""
-        return {"changes": self.changes, **({"warm_start": True} if self.warm_start else {})}
+        """What was asked for, as the control ops log keeps it; of options those that are on."""
+        options = {"warm_start": self.warm_start, "continue_position": self.continue_position}
+        return {"changes": self.changes, **{name: True for name, on in options.items() if on}}
 
 
 def plan_clones(request: RunOperation | CheckClone, ledger: Ledger, parents: list[RunRecord]) -> list[ClonePlan]:
@@ -45,8 +51,11 @@ def plan_clones(request: RunOperation | CheckClone, ledger: Ledger, parents: lis
     ConfigError
         When they are too many, one cannot be, or two would be the same.
     OperationError
-        When a clone cannot start warm, as its parent has no checkpoint.
+        When a clone cannot start warm, as its parent has no checkpoint, or not at its parent's position.
     """
+    if request.continue_position and not request.warm_start:
+        message = "continue_position=True goes on with the parent's weights: it needs warm_start=True as well."
+        raise OperationError(message)
     changes = request.changes or [{}]
     if (number := len(parents) * len(changes)) > MAX_CHANGES:
         message = f"These would be {number} clones, over {MAX_CHANGES}: take fewer runs or changes, or clone in turns."
@@ -54,7 +63,7 @@ def plan_clones(request: RunOperation | CheckClone, ledger: Ledger, parents: lis
     if request.warm_start:
         for parent in parents:
             _check_checkpoint(ledger, parent)
-    plans = [_plan(ledger, parent, change, warm_start=request.warm_start) for parent in parents for change in changes]
+    plans = [_plan(ledger, parent, change, request) for parent in parents for change in changes]
     _refuse_twins(plans)
     return plans
 
@@ -74,15 +83,36 @@ def _layout(ledger: Ledger, run: RunRecord) -> ExperimentLayout:
     return ExperimentLayout(Path(ledger.journal.experiment_by_id(run.experiment_id).path))
 
 
-def _plan(ledger: Ledger, parent: RunRecord, changes: dict[str, Any], *, warm_start: bool) -> ClonePlan:
+def _plan(ledger: Ledger, parent: RunRecord, changes: dict[str, Any], request: RunOperation | CheckClone) -> ClonePlan:
     leaf = apply_changes(parent.leaf, changes)
-    if leaf == parent.leaf and not warm_start:
+    if leaf == parent.leaf and not request.warm_start:
         left = "leave" if changes else "are none: they leave"
         message = f"The changes {left} run {parent.run_id}'s config as it is; a clone needs at least one changed knob."
         raise ConfigError(message)
     check_torch_names(leaf)
     check_length(leaf, json.loads(ledger.journal.fit(parent.fit_id).data)["partitions"]["train"]["rows"])
-    return ClonePlan(parent, changes, leaf, warm_start)
+    if request.continue_position:
+        _check_position(parent, leaf)
+    return ClonePlan(parent, changes, leaf, request.warm_start, request.continue_position)
+
+
+def _check_position(parent: RunRecord, leaf: dict[str, Any]) -> None:
+    """Refuse a clone that cannot stand where its parent does, or has nothing left to train there."""
+    for knob in _DECIDE_POSITION:
+        was, will = get_path(parent.leaf, knob), get_path(leaf, knob)
+        if was != will:
+            message = (
+                f"{knob!r} is {was} in run {parent.run_id} and {will} in the clone, which can then not go on at the "
+                "same place. Leave it as it is, or leave continue_position out: the clone then begins at its first "
+                "epoch."
+            )
+            raise OperationError(message)
+    if parent.completed_epochs >= leaf["train"]["epochs"]:
+        message = (
+            f"Run {parent.run_id} has completed {parent.completed_epochs} epochs, and the clone is to have no more: "
+            f'give it more to go on, as in {{"epochs": {parent.completed_epochs + 1}}}.'
+        )
+        raise OperationError(message)
 
 
 def _refuse_twins(plans: Iterable[ClonePlan]) -> None:
@@ -117,14 +147,20 @@ def make_clones(plans: Sequence[ClonePlan], ledger: Ledger) -> list[int]:
 
 
 def _insert(plan: ClonePlan, ledger: Ledger) -> RunRecord:
+    parent = plan.parent
+    position: dict[str, int] = {}
+    if plan.continue_position:
+        position = {"step": parent.step, "live_step": parent.step, "completed_epochs": parent.completed_epochs}
     return insert_run(
         ledger,
-        ledger.journal.fit(plan.parent.fit_id),
+        ledger.journal.fit(parent.fit_id),
         plan.leaf,
         source="clone",
-        parent=plan.parent.run_id,
+        parent=parent.run_id,
         warm_start=plan.warm_start,
-        parent_step=plan.parent.step if plan.warm_start else None,
+        continue_position=plan.continue_position,
+        parent_step=parent.step if plan.warm_start else None,
+        **position,
     )
 
 

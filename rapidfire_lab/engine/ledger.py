@@ -17,7 +17,7 @@ import msgspec
 
 import rapidfire_lab
 from rapidfire_lab.engine.layout import ExperimentLayout
-from rapidfire_lab.engine.protocol import Grant, LeaseDone, Preempt
+from rapidfire_lab.engine.protocol import Grant, LeaseDone, Preempt, WarmStart
 from rapidfire_lab.engine.scheduler import (
     Event,
     GrantLease,
@@ -130,17 +130,18 @@ class Ledger:
             base_lease=run.base_lease,
             previous_lease=self.journal.previous_lease(run.id, run.base_lease),
             epoch_checkpoints=experiment.epoch_checkpoints,
-            parent_optimizer=self._parent_optimizer(run),
+            warm_start=self._warm_start(run),
         )
         self.outgoing.append((grant.slot, message))
 
-    def _parent_optimizer(self, run: RunRecord) -> dict[str, Any] | None:
-        """Optimizer of the checkpoint that a warm start begins with, until the run has a commit of its own."""
+    def _warm_start(self, run: RunRecord) -> WarmStart | None:
+        """What the run begins with, until it has a commit of its own."""
         if not run.warm_start or run.base_lease or run.parent is None:
             return None
         parent = self.journal.run(run.experiment_id, run.parent)
-        optimizer: dict[str, Any] | None = parent.leaf["train"]["optimizer"] if parent else None
-        return optimizer
+        if parent is None:
+            return None
+        return WarmStart(optimizer=parent.leaf["train"]["optimizer"], continue_position=run.continue_position)
 
     def warm_started(self, message: WarmStarted) -> None:
         """Note what a run took over from its parent; what is made anew after a crash says the same again."""
@@ -152,7 +153,8 @@ class Ledger:
         carried = msgspec.json.encode(report).decode()
         if carried != run.carried:
             self.journal.update_run(key, carried=carried)
-            begins = f"Run {run.run_id} begins with run {run.parent} at step {run.parent_step}"
+            verb = "goes on from" if run.continue_position else "begins with"
+            begins = f"Run {run.run_id} {verb} run {run.parent} at step {run.parent_step}"
             told = ", ".join(f"{name} {_told(part)}" for name, part in report.items())
             self.event(run, f"{begins}: {told}", level="warning" if message.weights.left else "info")
 

@@ -39,8 +39,8 @@ def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
     _check_seen(request.seen, ledger, experiment)
     if request.operation == "clone":
         return _clone(request, ledger, experiment)
-    if request.changes or request.warm_start:
-        message = f"changes and warm_start are for clone, not for {request.operation}."
+    if request.changes or request.warm_start or request.continue_position:
+        message = f"changes, warm_start and continue_position are for clone, not for {request.operation}."
         raise OperationError(message)
     runs = _active_runs if request.operation == "cancel" else _chosen_runs
     steered = runs(request, ledger, experiment)
@@ -168,4 +168,5 @@ def _record(request: RunOperation, ledger: Ledger, run: RunRecord, result: int, 
         origin=request.origin,
         arguments=arguments,
         result=f"run {result}",
+        step=run.step,
     )

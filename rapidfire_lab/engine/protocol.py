@@ -11,7 +11,7 @@ import msgspec
 
 from rapidfire_lab.journal.records import MetricPoint
 
-API_LEVEL = 2
+API_LEVEL = 3
 """Grows when a client of an older level could not talk to this engine."""
 
 Outcome = Literal["reached", "preempted", "finished", "converged", "failed", "discarded", "unsaved", "damaged"]
@@ -73,6 +73,7 @@ class RunOperation(Message):
     origin: str = "user"
     changes: list[dict[str, Any]] = []
     warm_start: bool = False
+    continue_position: bool = False
     seen: dict[str, str] = {}
 
 
@@ -84,6 +85,7 @@ class CheckClone(Message):
     run_ids: list[int]
     changes: list[dict[str, Any]]
     warm_start: bool = False
+    continue_position: bool = False
 
 
 class Shutdown(Message):
@@ -168,6 +170,15 @@ class Tracked(Message):
 # Controller to slot and tracker.
 
 
+class WarmStart(msgspec.Struct, kw_only=True):
+    """How a run without a commit begins with the checkpoint of its parent."""
+
+    optimizer: dict[str, Any]
+    """Name and arguments of the parent's optimizer."""
+    continue_position: bool
+    """Whether it goes on where the parent stood, instead of at its own first epoch."""
+
+
 class Grant(Message):
     """Train one run up to ``to_step``, from the state that lease ``base_lease`` committed (0: from the start)."""
 
@@ -188,8 +199,7 @@ class Grant(Message):
     epoch_checkpoints: bool
     previous_lease: int = 0
     """The lease whose commit was the last but one, to fall back on (0: none)."""
-    parent_optimizer: dict[str, Any] | None = None
-    """Name and arguments of the optimizer whose checkpoint a warm start begins with; None where there is none."""
+    warm_start: WarmStart | None = None
 
 
 class Preempt(Message):

@@ -65,6 +65,10 @@ class LogQueries(JournalConnection):
         rows, more_before, more_after = self._page(_EVENTS, "rowid", experiment_id, (after, before), limit)
         return Page([to_record(row, EventRecord) for row in rows], more_before, more_after)
 
+    def operations(self, experiment_id: int) -> list[OperationRecord]:
+        """The whole control ops log of an experiment, oldest first."""
+        return [to_record(row, OperationRecord) for row in self._all(f"{_OPERATIONS} ORDER BY id", (experiment_id,))]
+
     def operation_page(
         self, experiment_id: int, *, after: int | None = None, before: int | None = None, limit: int = 100
     ) -> Page[OperationRecord]:

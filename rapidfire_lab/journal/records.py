@@ -77,6 +77,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     warm_start: bool
     parent_step: int | None
     carried: str | None
+    continue_position: bool
 
     @property
     def total_steps(self) -> int:
@@ -102,7 +103,10 @@ class EventRecord(msgspec.Struct, kw_only=True):
 
 
 class OperationRecord(msgspec.Struct, kw_only=True):
-    """A line of the control ops log: an operation that was carried out. ``arguments`` is JSON."""
+    """A line of the control ops log: an operation that was carried out.
+
+    ``arguments`` is JSON, ``step`` is the last commit of the run then.
+    """
 
     id: int
     time: float
@@ -112,6 +116,7 @@ class OperationRecord(msgspec.Struct, kw_only=True):
     origin: str
     arguments: str
     result: str
+    step: int | None
 
 
 class OutboxRecord(msgspec.Struct, kw_only=True):

@@ -185,7 +185,12 @@ CREATE INDEX events_by_experiment ON events (experiment_id);
 CREATE INDEX operations_by_experiment ON operations (experiment_id);
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+ALTER TABLE runs ADD COLUMN continue_position INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE operations ADD COLUMN step INTEGER;
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script ``i`` takes the file from version ``i`` to ``i + 1``; a published script never changes."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(

@@ -201,6 +201,7 @@ class JournalWriter(JournalReader):
         origin: str,
         arguments: dict[str, Any],
         result: str,
+        step: int | None = None,
     ) -> int:
         return self._insert(
             "operations",
@@ -211,6 +212,7 @@ class JournalWriter(JournalReader):
             origin=origin,
             arguments=json.dumps(arguments),
             result=result,
+            step=step,
         )
 
     def add_outbox(self, run: int, kind: str, payload: dict[str, Any]) -> None:

@@ -34,6 +34,7 @@ class OperationQuestion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     changes: dict[str, Any] = {}
     num_runs: Annotated[int, msgspec.Meta(ge=1, le=_MOST_CLONES)] | None = None
     warm_start: bool = False
+    continue_position: bool = False
 
     def __post_init__(self) -> None:
         if self.operation == "cancel" and self.run_ids:
@@ -41,7 +42,7 @@ class OperationQuestion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
         if self.operation != "cancel" and not self.run_ids:
             _refuse(f"'run_ids': name the runs to {self.operation}.")
         if self.operation != "clone":
-            for name in ("changes", "num_runs", "warm_start"):
+            for name in ("changes", "num_runs", "warm_start", "continue_position"):
                 if getattr(self, name):
                     _refuse(f"{name!r}: only clones have it.")
         strange = next((run_id for run_id in self.seen if not (run_id.isascii() and run_id.isdecimal())), None)
@@ -95,6 +96,7 @@ def operate(experiment: str, order: OperationOrder) -> dict[str, list[int]]:
         order.run_ids,
         changes=_expanded(order),
         warm_start=order.warm_start,
+        continue_position=order.continue_position,
         seen=dict(order.seen),
         request_id=order.request_id,
         start=False,
@@ -111,7 +113,13 @@ def check(experiment: str, question: OperationQuestion) -> dict[str, Any]:
     client = running_client()
     try:
         changes = _expanded(question)
-        found = client.check_clone(experiment, question.run_ids, changes=changes, warm_start=question.warm_start)
+        found = client.check_clone(
+            experiment,
+            question.run_ids,
+            changes=changes,
+            warm_start=question.warm_start,
+            continue_position=question.continue_position,
+        )
     except NotFoundError:
         raise
     except (ConfigError, OperationError) as refusal:

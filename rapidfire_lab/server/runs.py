@@ -184,6 +184,7 @@ def _read_run(journal: JournalReader, name: str, run_id: str) -> dict[str, Any]:
         "config": _config(run),
         "traceback": run.traceback,
         "parent_step": run.parent_step,
+        "continue_position": run.continue_position,
         "carried": json.loads(run.carried) if run.carried else None,
         "clones": journal.clones(experiment.id, run.run_id),
         "seed": fit.seed,

@@ -203,9 +203,9 @@ class Slot:
         weights, state = layout.checkpoint(grant.run_id, grant.base_lease)
         if grant.base_lease:
             training.restore(*load_checkpoint(weights, state))
-        elif grant.parent_optimizer is not None:
-            parent = Parent(*load_checkpoint(weights, state), grant.parent_optimizer)
-            carried, moments = carry_over(training, parent)
+        elif grant.warm_start is not None:
+            parent = Parent(*load_checkpoint(weights, state), grant.warm_start.optimizer)
+            carried, moments = carry_over(training, parent, continue_position=grant.warm_start.continue_position)
             self._send(WarmStarted(lease=grant.lease, weights=carried, optimizer=moments))
         return training
 

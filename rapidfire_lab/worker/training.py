@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -401,11 +402,44 @@ class TrainingRun:
             parameters[name].requires_grad_(required)
         for name, gradient in state["gradients"].items():
             parameters[name].grad = gradient.to(self.device)
+        self._take_position(state)
+
+    def go_on_from(self, state: dict[str, Any]) -> None:
+        """Take the place of another run that stands at this state; weights and optimizer are seen to elsewhere.
+
+        The scheduler is the run's own, as if it had been there from the first step on.
+        """
+        if self._scaler and state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
+        parameters = dict(self.model.named_parameters())
+        for name, gradient in state["gradients"].items():
+            if name in parameters and parameters[name].shape == gradient.shape:
+                parameters[name].grad = gradient.to(parameters[name])
+        self._take_position(state)
+        self._replay_scheduler()
+
+    def _take_position(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
         self._epoch_end_pending = state["epoch_end_pending"]
         self._history = state["history"]
         self._metrics = EpochMetrics.from_plain(self._named, state["metrics"])
         self._rng = RngState.from_plain(state["rng"])
+
+    def _replay_scheduler(self) -> None:
+        with warnings.catch_warnings():
+            # The optimizer has made its steps, in another run.
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+            for row in self._history:
+                self._advance_scheduler(row)
+            if self._scheduler is not None and self._train["lr_scheduler"]["interval"] == "step":
+                for _ in range(self._optimizer_steps()):
+                    self._scheduler.step()
+
+    def _optimizer_steps(self) -> int:
+        """How often the optimizer has stepped up to here: once for each complete group of minibatches."""
+        size = self._train["gradient_accumulation_steps"]
+        epochs, within = divmod(self.step, self.steps_per_epoch)
+        return int(epochs * -(-self.steps_per_epoch // size) + within // size)
 
     def size(self) -> int:
         """Bytes of device memory that the run holds between leases."""

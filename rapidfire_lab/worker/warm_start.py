@@ -34,14 +34,17 @@ class Parent:
     """Name and arguments of its optimizer, from its config."""
 
 
-def carry_over(training: TrainingRun, parent: Parent) -> tuple[Carried, Carried]:
+def carry_over(training: TrainingRun, parent: Parent, *, continue_position: bool) -> tuple[Carried, Carried]:
     """Put a parent's weights and optimizer state into a run that was just made; says what was carried of each.
 
-    Nothing is drawn. Position, order of the data, generators, scheduler, scaler and ``requires_grad`` are the run's
-    own, and so are the optimizer's arguments.
+    Nothing is drawn. The optimizer's arguments, the scheduler and ``requires_grad`` are the run's own, and so are
+    position, order of the data, generators and scaler unless it is to go on where the parent stood.
     """
     weights = _carry_weights(training.model, parent)
-    return weights, _carry_moments(training, parent, weights.left)
+    moments = _carry_moments(training, parent, weights.left)
+    if continue_position:
+        training.go_on_from(parent.state)
+    return weights, moments
 
 
 def _carry_weights(model: nn.Module, parent: Parent) -> Carried:

@@ -63,6 +63,7 @@ export function fakeDetail(run: IRun, options: Partial<IRunDetail> = {}) {
     },
     traceback: null,
     parent_step: null,
+    continue_position: false,
     carried: null,
     clones: [],
     seed: 42,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rapidfire_lab.configs import GridSearch, List, Range, expand, normalise
+from rapidfire_lab.configs import GridSearch, List, RandomSearch, Range, expand, normalise
 from rapidfire_lab.configs.changes import MAX_CHANGES, apply_changes, expand_changes
 from rapidfire_lab.errors import ConfigError
 
@@ -245,7 +245,7 @@ def test_a_range_makes_distinct_draws(num_runs: int, seed: int) -> None:
         ({str(index): List([1, 2]) for index in range(50_000)}, None, "inf configs, over 1000"),
         ({"width": List(range(600)), "deep": [0] * 200}, None, "600 configs of 201 values each, over 100000 in all"),
         ({"width": Range(0.0, 1.0), "deep": [0] * 200}, 600, "600 configs of 201 values each, over 100000 in all"),
-        ([1], None, "changes must be a dictionary of knobs, not list"),
+        ([1], None, r"'changes\[0\]' must be a config dict"),
         ({"width": Range(1, 2), "same": List([0] * 30_000), "deep": [0] * 20_000}, 3, "only about 2 distinct"),
         ({"width": {1, 2}}, None, "'changes.width' is of type set"),
     ],
@@ -280,3 +280,57 @@ def test_what_is_nested_just_so_goes_through_all() -> None:
         changes = {"a": changes}
     first, second = (apply_changes(PARENT, one) for one in expand_changes({"user_knobs": changes}))
     assert first != second
+
+
+# Groups
+
+
+def test_groups_of_changes_are_taken_apart_in_the_order_written() -> None:
+    group = [
+        {"batch_size": 8},
+        GridSearch({"batch_size": List([16, 32]), "width": List([1, 2])}),
+        [GridSearch([{"width": List([3, 4])}, {"train": {"epochs": 9}}])],
+        {"width": List([5, 6])},
+    ]
+    assert expand_changes(group) == [
+        {"batch_size": 8},
+        *({"batch_size": size, "width": width} for size in (16, 32) for width in (1, 2)),
+        {"width": 3},
+        {"width": 4},
+        {"train": {"epochs": 9}},
+        {"width": 5},
+        {"width": 6},
+    ]
+
+
+def test_a_random_search_brings_its_own_draws() -> None:
+    search = RandomSearch({"width": Range(1, 1000)}, num_runs=5, seed=3)
+    drawn = expand_changes(search)
+    assert drawn == expand_changes([search], num_runs=2, seed=99)
+    assert len({config["width"] for config in drawn}) == 5
+
+
+def test_a_whole_config_group_is_one_of_changes_too() -> None:
+    whole = GridSearch({**nested({"width": List([32, 64])}, optimizer=SGD), "named_metrics": ["top1_accuracy"]})
+    found = [apply_changes(PARENT, changes) for changes in expand_changes(whole)]
+    assert [leaf["user_knobs"]["width"] for leaf in found] == [32, 64]
+    # What it does not name stays as it is in the parent.
+    assert {leaf["user_knobs"]["model"] for leaf in found} == {"cnn"}
+    assert all(leaf["train"]["lr_scheduler"] == PARENT["train"]["lr_scheduler"] for leaf in found)
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        ([], "'changes' is an empty list"),
+        ([{"width": 1}, 3], r"'changes\[1\]' must be a config dict"),
+        ([GridSearch({"width": Range(1, 9)})], r"changes\[0\]: .*holds a Range"),
+        ([{"width": Range(1, 9)}], r"changes\[0\]: .*num_runs=8"),
+        (GridSearch({"width": List(list(range(MAX_CHANGES + 1)))}), f"over {MAX_CHANGES}"),
+        (RandomSearch({"width": Range(0.0, 1.0)}, num_runs=MAX_CHANGES + 1), f"over {MAX_CHANGES}"),
+        (7, "a GridSearch or RandomSearch, or a list of these, not int"),
+    ],
+)
+def test_groups_that_cannot_be_used(group: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        expand_changes(group)

@@ -72,6 +72,7 @@ async def test_an_operation_is_passed_on(jp_fetch, ask, fake):
             {
                 "changes": [],
                 "warm_start": False,
+                "continue_position": False,
                 "seen": {"2": "running", "5": "queued"},
                 "request_id": "r-1",
                 "start": False,
@@ -89,9 +90,10 @@ async def test_a_repeat_has_the_id_of_the_first(ask, fake):
 
 
 async def test_a_clone_with_changes(ask, fake):
-    await ask(OPS, order("clone", [1], changes={"user_knobs": {"width": 9}}, warm_start=True))
+    await ask(OPS, order("clone", [1], changes={"user_knobs": {"width": 9}}, warm_start=True, continue_position=True))
     assert fake.asked[0][3]["changes"] == [{"user_knobs": {"width": 9}}]
     assert fake.asked[0][3]["warm_start"]
+    assert fake.asked[0][3]["continue_position"]
 
 
 async def test_cancel_names_no_runs(ask, fake):
@@ -124,7 +126,8 @@ async def test_a_check_shows_the_clones_without_secrets(ask, fake):
         ],
         "problem": None,
     }
-    assert fake.asked == [("digits", "check", [1], {"changes": [{"width": 9}], "warm_start": False})]
+    options = {"warm_start": False, "continue_position": False}
+    assert fake.asked == [("digits", "check", [1], {"changes": [{"width": 9}], **options})]
 
 
 @pytest.mark.parametrize(

@@ -377,6 +377,7 @@ async def test_one_run(ask, filled):
         "config": config(32),
         "traceback": "Traceback ...\nValueError: no",
         "parent_step": None,
+        "continue_position": False,
         "carried": None,
         "clones": [],
         "seed": 7,

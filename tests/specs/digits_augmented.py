@@ -1,6 +1,7 @@
 """The digits with random augmentation from all three generators, custom metrics and an early stop."""
 
 import random
+import time
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ class MLSpec:
         return (CNN if cfg["model"] == "cnn" else MLP)(cfg["dropout"])
 
     def compute_forward(self, model, minibatch, cfg, mode):
+        time.sleep(cfg.get("pause", 0.0))
         logits = model(minibatch["pixels"])
         outputs = {"logits": logits, "predictions": logits.argmax(dim=1), "targets": minibatch["label"]}
         return functional.cross_entropy(logits, minibatch["label"]), outputs
