@@ -23,6 +23,10 @@ class EngineError(RapidfireLabError, RuntimeError):
     """The engine cannot be reached, started or used."""
 
 
+class PolicyError(RapidfireLabError, ValueError):
+    """A function cannot be used as a policy."""
+
+
 class OperationError(RapidfireLabError, RuntimeError):
     """An operation on a run or an experiment is not legal in its present state."""
 
@@ -43,6 +47,7 @@ ERRORS: dict[str, type[RapidfireLabError]] = {
         DataError,
         SpecError,
         EngineError,
+        PolicyError,
         OperationError,
         NotFoundError,
         StaleError,

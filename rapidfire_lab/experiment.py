@@ -15,8 +15,12 @@ from rapidfire_lab.configs.changes import expand_changes
 from rapidfire_lab.configs.space import has_knobs
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
-from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, SubmitFit
+from rapidfire_lab.engine.protocol import AddPolicy, CreateExperiment, EndExperiment, RemovePolicy, SubmitFit
 from rapidfire_lab.errors import ConfigError, DataError, NotFoundError, OperationError, SpecError
+from rapidfire_lab.policies.control import PolicyControl
+from rapidfire_lab.policies.source import source_of
+from rapidfire_lab.policies.view import RunViews
+from rapidfire_lab.spec import POLICY_HOOK
 from rapidfire_lab.spec_source import SpecSource
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.display import RunView
     from rapidfire_lab.engine.protocol import OperationName
     from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
+    from rapidfire_lab.policies.run_policy import Policy
 
 _LOOK_SECONDS = 0.1
 _LOOK_SHARE = 20
@@ -84,6 +89,7 @@ class Experiment:
                 spec_sources=self._source.sources if self._source else {},
                 epoch_checkpoints=bool(epoch_checkpoints),
                 tracking_uri=tracking_uri,
+                policy_hook=POLICY_HOOK if self._source and self._source.has_hook(POLICY_HOOK) else None,
             ),
             timeout=90.0,
         )
@@ -294,6 +300,71 @@ class Experiment:
         wanted = expand_changes(changes, num_runs, seed)
         clones = self._operate("clone", run_id, wanted, warm_start=warm_start, continue_position=continue_position)
         return clones[0] if isinstance(changes, Mapping) and not has_knobs(changes) else clones
+
+    # Policies
+
+    def add_policy(self, policy: Policy, name: str | None = None) -> None:
+        """Have a rule of your own steer the runs: it is called at every committed chunk, also without the notebook.
+
+        Parameters
+        ----------
+        policy
+            Function ``policy(runs, control)``, defined in the notebook or a file. ``runs`` are the
+            `rapidfire_lab.policies.PolicyRun` as of their last commits, ``control`` a
+            `rapidfire_lab.policies.PolicyControl` with ``stop``, ``resume``, ``delete``, ``clone`` and a ``state`` of
+            its own. It runs in a process of the engine, to which its source is copied with the imports, plain values
+            and functions of the notebook that it uses. Commits that come while it runs are shown to it together.
+        name
+            Name in the logs, by default the function's. A policy of the same name is replaced; the same one again,
+            as when a cell is run again, goes on with its state.
+
+        Raises
+        ------
+        PolicyError
+            When it is no such function, or uses something that cannot be copied.
+        OperationError
+            When the experiment has ended.
+        """
+        source = source_of(policy)
+        function = policy.__name__
+        request = AddPolicy(
+            request_id=new_request_id(), experiment=self.name, name=name or function, function=function, source=source
+        )
+        self._client.request(request)
+
+    def remove_policy(self, name: str) -> None:
+        """Have a policy called no more.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none of this name.
+        """
+        self._client.request(RemovePolicy(request_id=new_request_id(), experiment=self.name, name=name))
+
+    def try_policy(self, policy: Policy, state: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Call a policy here and now, and show what it would do; nothing is done.
+
+        Returns
+        -------
+        One row per action: ``operation``, ``run_ids``, ``changes``, ``warm_start`` and ``continue_position``.
+
+        Raises
+        ------
+        Whatever the policy raises.
+        """
+        from rapidfire_lab.results import policy_actions
+
+        control = PolicyControl(state or {})
+        policy(RunViews(self._reader()).of(self._record().id), control)
+        control.checked_state()
+        return policy_actions(control.actions)
+
+    def get_policies(self) -> pd.DataFrame:
+        """Policies of the experiment: ``name``, ``status`` (active, failed or removed), ``state`` and ``error``."""
+        from rapidfire_lab.results import policies
+
+        return policies(self._reader(), self._record().id)
 
     def _operate(
         self,

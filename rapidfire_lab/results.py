@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pandas as pd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rapidfire_lab.engine.protocol import PolicyAction
     from rapidfire_lab.journal import JournalReader, OperationRecord, RunRecord
 
 RUNS_INFO_COLUMNS = (
@@ -66,6 +68,22 @@ def operations(journal: JournalReader, experiment_id: int) -> pd.DataFrame:
     rows = [_operation_row(operation) for operation in journal.operations(experiment_id)]
     frame = pd.DataFrame(rows, columns=list(OPERATIONS_COLUMNS))
     return frame.astype({"run_id": "Int64", "step": "Int64", "result": "Int64"})
+
+
+def policies(journal: JournalReader, experiment_id: int) -> pd.DataFrame:
+    """One row per policy, in the order in which they were added."""
+    columns = ["name", "status", "state", "error"]
+    rows = [
+        {**msgspec.structs.asdict(policy), "state": json.loads(policy.state)}
+        for policy in journal.policies(experiment_id)
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def policy_actions(actions: Iterable[PolicyAction]) -> pd.DataFrame:
+    """One row per action that a policy wants."""
+    columns = ["operation", "run_ids", "changes", "warm_start", "continue_position"]
+    return pd.DataFrame([msgspec.structs.asdict(action) for action in actions], columns=columns)
 
 
 def _operation_row(operation: OperationRecord) -> dict[str, Any]:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from rapidfire_lab.policies import PolicyControl, PolicyRun
+
+POLICY_HOOK = "steer_runs"
+"""The hook that is a policy, and the name of that policy."""
+
 Mode = Literal["train", "validation", "test", "predict"]
 
 
@@ -65,6 +70,12 @@ class MLSpec:
         """
         raise NotImplementedError
 
+    def steer_runs(self, runs: list[PolicyRun], control: PolicyControl) -> None:
+        """Steer the runs at every committed chunk; optional, and the same as a function for ``add_policy``.
+
+        It is called in a process of its own, on a spec of which no other hook was called.
+        """
+
     def load_model(self, model_tag: str) -> Any:
         """Load a checkpoint for use in ``create_model``; provided, not to be overridden.
 
@@ -104,5 +115,6 @@ HOOK_PARAMETERS: dict[str, tuple[str, ...]] = {
     "compute_metrics": ("loss", "outputs", "minibatch", "cfg", "mode"),
     "aggregate_metrics": ("metrics", "cfg", "mode"),
     "has_converged": ("val_metrics", "epoch", "cfg"),
+    "steer_runs": ("runs", "control"),
 }
 """Positional parameters that the engine passes to each hook, after ``self``."""

@@ -61,6 +61,10 @@ class SpecSource:
                 digest.update(len(encoded).to_bytes(8, "big") + encoded)
         return digest.hexdigest()
 
+    def has_hook(self, name: str) -> bool:
+        """Whether the spec class defines a hook itself, or inherits it from a class in its files."""
+        return name in _methods(self.spec_class(), _classes(*self.sources.values()))[0]
+
     def spec_class(self) -> str:
         """Name of the spec class in the main file."""
         everywhere = _classes(*self.sources.values())

@@ -39,6 +39,16 @@ class Pace:
         return max(SHORTEST_CHUNK, self.hop_seconds / OVERHEAD_SHARE)
 
 
+def chunks_per_epoch(steps_per_epoch: int, chunks: int | None) -> int:
+    """Parts that an epoch is cut into where ``chunks`` are wanted; there is no part without a minibatch."""
+    return max(1, min(chunks or FIRST_CHUNKS, steps_per_epoch))
+
+
+def chunk_ends(steps_per_epoch: int, parts: int) -> list[int]:
+    """Minibatches of an epoch that are done at the end of each of its equal parts."""
+    return [-(-part * steps_per_epoch // parts) for part in range(1, parts + 1)]
+
+
 def next_boundary(step: int, *, steps_per_epoch: int, total: int, chunks: int | None, pace: Pace) -> int:
     """Step that the next lease of a run at ``step`` should reach.
 
@@ -51,7 +61,7 @@ def next_boundary(step: int, *, steps_per_epoch: int, total: int, chunks: int | 
         if epochs > 1:
             return min(total, (step // steps_per_epoch + math.ceil(epochs)) * steps_per_epoch)
         chunks = min(MOST_CHUNKS, 1 << math.floor(math.log2(1 / epochs)))
-    parts = max(1, min(chunks or FIRST_CHUNKS, steps_per_epoch))
+    parts = chunks_per_epoch(steps_per_epoch, chunks)
     epoch, within = divmod(step, steps_per_epoch)
     part = within * parts // steps_per_epoch + 1
     boundary = -(-part * steps_per_epoch // parts)

@@ -11,8 +11,9 @@ import msgspec
 import zmq
 
 import rapidfire_lab
-from rapidfire_lab.engine import operations, protocol, requests
+from rapidfire_lab.engine import operations, policies, protocol, requests
 from rapidfire_lab.engine.children import exit_reason
+from rapidfire_lab.engine.policy_line import PolicyLine
 from rapidfire_lab.engine.scheduler import DrainAsked, SlotDown, SlotDying, SlotUp
 from rapidfire_lab.errors import RapidfireLabError
 
@@ -46,6 +47,7 @@ class Controller:
         self._node = node
         self._slots: dict[int, bytes] = {}
         self._tracker: bytes | None = None
+        self._policies = PolicyLine(ledger, node, self._send, max_deaths=settings.max_attempts)
         self._requests: deque[tuple[bytes, protocol.Request]] = deque()
         self._progress: dict[int, protocol.Progress] = {}
         self._preempts: dict[int, float] = {}
@@ -63,6 +65,7 @@ class Controller:
     def run(self) -> None:
         """Serve until told to stop, or until idle for long enough."""
         self._node.want_slots(len(self._scheduler.live_runs()))
+        self._policies.call()
         while not self._finished():
             now = time.monotonic()
             self._node.start_due(now)
@@ -92,6 +95,7 @@ class Controller:
     def _close(self) -> None:
         for identity in self._slots.values():
             self._send(identity, protocol.Exit())
+        self._policies.close()
         self._drain_tracker()
         self._node.close()
         self._socket.close()
@@ -146,6 +150,9 @@ class Controller:
                 self._send(identity, protocol.OutboxGrew())
             case protocol.Tracked():
                 self._tracked(message)
+            case protocol.PoliciesReady() | protocol.Deciding() | protocol.Decided():
+                self._policies.receive(identity, message)
+                self._after_changes()
             case _:
                 self._last_contact = time.monotonic()
                 self._requests.append((identity, message))
@@ -198,9 +205,14 @@ class Controller:
             return protocol.encode(
                 protocol.Reply(request_id=request.request_id, error=str(error), error_type=type(error).__name__)
             )
+        self._after_changes()
+        if isinstance(request, protocol.AddPolicy | protocol.CreateExperiment):
+            self._policies.call()
+        return frame
+
+    def _after_changes(self) -> None:
         self._tell_slots()
         self._node.want_slots(len(self._scheduler.live_runs()))
-        return frame
 
     def _look_up(self, request: protocol.Status | protocol.CheckClone) -> dict[str, Any]:
         """Answer what changes nothing, outside of any transaction."""
@@ -226,10 +238,12 @@ class Controller:
                 return requests.submit_fit(request, self._ledger)
             case protocol.RunOperation():
                 return operations.operate(request, self._ledger)
-            case protocol.Shutdown():
+            case protocol.AddPolicy() | protocol.RemovePolicy():
+                return policies.answer(request, self._ledger)
+            case _:
                 self._home.mark_stopped()
                 self._node.ask_to_drain()
-        return {}
+                return {}
 
     def _status(self) -> dict[str, Any]:
         return {
@@ -262,7 +276,9 @@ class Controller:
     def _reap(self, now: float) -> None:
         for child, code in self._node.reap(now):
             slot = self._node.slot_of(child.name)
-            if slot is None:
+            if child.name == "policies":
+                self._policies.died(exit_reason(code))
+            elif slot is None:
                 self._tracker = None
             elif self._drain_deadline is None or code != 0:
                 self._slot_died(slot, exit_reason(code))
@@ -308,6 +324,7 @@ class Controller:
         if message.outcome != "failed":
             self._node.slots_are_fine()
         self._tell_slots()
+        self._policies.call()
 
     def _kill_overdue(self) -> None:
         """Kill slots whose user code does not come back after a stop or delete."""

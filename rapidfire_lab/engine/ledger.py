@@ -91,6 +91,7 @@ class Ledger:
             waits.run,
             status="running" if self.journal.run_by_key(waits.run).started else "queued",
             wanted=None,
+            wanted_by=None,
             ended_by=None,
             ended=None,
             slot=None,
@@ -172,7 +173,9 @@ class Ledger:
         if key is not None and done.outcome == "damaged":
             self._fall_back(self.journal.run_by_key(key), done)
         elif key is not None and done.outcome != "unsaved":
-            self._commit(self.journal.run_by_key(key), done)
+            run = self.journal.run_by_key(key)
+            self._commit(run, done)
+            self.journal.count_commit(run.experiment_id)
         ended = LeaseEnded(
             lease=done.lease,
             outcome=done.outcome,
@@ -281,11 +284,13 @@ class Ledger:
 
     def _end(self, ended: RunEnded) -> None:
         run = self.journal.run_by_key(ended.run)
+        ended_by = run.wanted_by or ended.ended_by if ended.ended_by == "user" else ended.ended_by
         columns: dict[str, Any] = {
             "status": ended.status,
-            "ended_by": ended.ended_by,
+            "ended_by": ended_by,
             "ended": time.time(),
             "wanted": None,
+            "wanted_by": None,
             "slot": None,
         }
         if ended.reason is not None:
@@ -295,11 +300,11 @@ class Ledger:
         self._with_files(run, lambda: self._finish_files(self.journal.run_by_key(run.id)))
         if ended.status == "failed":
             # Where it failed is in the error; what it may go on from is the last commit.
-            error = columns.get("error") or run.error or ended.ended_by
+            error = columns.get("error") or run.error or ended_by
             self.event(run, f"Run {run.run_id} failed, last saved at step {run.step}: {error}", level="error")
         else:
-            self.event(run, f"Run {run.run_id} {ended.status} at step {run.step} ({ended.ended_by})")
-        self.track(run.id, "status", {"status": ended.status, "ended_by": ended.ended_by})
+            self.event(run, f"Run {run.run_id} {ended.status} at step {run.step} ({ended_by})")
+        self.track(run.id, "status", {"status": ended.status, "ended_by": ended_by})
 
     def _finish_files(self, run: RunRecord) -> None:
         layout = self._layout(run)

@@ -1,4 +1,4 @@
-"""The processes of one machine: its slots, and the tracker."""
+"""The processes of one machine: its slots, the tracker, and the one that calls policies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WARM_SLOTS = 8
 
 
 class Node:
-    """The processes of one machine: slots and tracker."""
+    """The processes of one machine: slots, tracker and policies."""
 
     def __init__(self, home: EngineHome, settings: EngineSettings, address: str) -> None:
         self._home = home
@@ -36,8 +36,16 @@ class Node:
             self._children.add(self._tracker())
 
     def _tracker(self) -> Child:
-        arguments = ("--home", str(self._home.root), "--address", self._address, "--parent", str(os.getpid()))
-        return Child("tracker", "rapidfire_lab.engine.tracker", arguments, {"OMP_NUM_THREADS": "1"})
+        return Child("tracker", "rapidfire_lab.engine.tracker", self._own_arguments(), {"OMP_NUM_THREADS": "1"})
+
+    def _own_arguments(self) -> tuple[str, ...]:
+        return ("--home", str(self._home.root), "--address", self._address, "--parent", str(os.getpid()))
+
+    def want_policies(self) -> None:
+        """Have the process in which policies are called."""
+        if "policies" not in self._children.by_name:
+            environment = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+            self._children.add(Child("policies", "rapidfire_lab.policies.process", self._own_arguments(), environment))
 
     def want_slots(self, runs: int) -> None:
         """Have as many slots as there are runs to train, and some warm ones; never more than the machine offers."""

@@ -45,7 +45,7 @@ def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
     runs = _active_runs if request.operation == "cancel" else _chosen_runs
     steered = runs(request, ledger, experiment)
     for run in steered:
-        _steer(request.operation, ledger, run)
+        _steer(request, ledger, run)
     return {
         "run_ids": [run.run_id for run in steered],
         "operation_ids": [_record(request, ledger, run, run.run_id, {}) for run in steered],
@@ -133,12 +133,14 @@ def _clone(request: RunOperation, ledger: Ledger, experiment: ExperimentRecord) 
     return {"run_ids": run_ids, "operation_ids": operation_ids}
 
 
-def _steer(operation: str, ledger: Ledger, run: RunRecord) -> None:
-    if operation in ("stop", "cancel"):
-        stop_run(ledger, run)
-    elif operation == "resume":
+def _steer(request: RunOperation, ledger: Ledger, run: RunRecord) -> None:
+    by = request.origin.partition(" ")[0]
+    if request.operation in ("stop", "cancel"):
+        stop_run(ledger, run, by)
+    elif request.operation == "resume":
         _resume(ledger, run)
     else:
+        ledger.journal.update_run(run.id, wanted_by=by)
         _adopt(ledger, run)
         ledger.feed(DeleteAsked(run.id))
 

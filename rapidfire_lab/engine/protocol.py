@@ -43,6 +43,8 @@ class CreateExperiment(Message):
     spec_sources: dict[str, str]
     epoch_checkpoints: bool
     tracking_uri: str | None
+    policy_hook: str | None = None
+    """Hook of the spec that is a policy, where it has one."""
 
 
 class EndExperiment(Message):
@@ -86,6 +88,25 @@ class CheckClone(Message):
     changes: list[dict[str, Any]]
     warm_start: bool = False
     continue_position: bool = False
+
+
+class AddPolicy(Message):
+    """Have the engine call a policy at every commit of a chunk; replaces one of the same name.
+
+    ``source`` is text that defines ``function``, or None for the spec's own hook.
+    """
+
+    request_id: str
+    experiment: str
+    name: str
+    function: str
+    source: str | None
+
+
+class RemovePolicy(Message):
+    request_id: str
+    experiment: str
+    name: str
 
 
 class Shutdown(Message):
@@ -167,7 +188,43 @@ class Tracked(Message):
     mlflow_run_ids: dict[int, str]
 
 
-# Controller to slot and tracker.
+# Policies to controller.
+
+
+class PoliciesReady(Message):
+    pid: int
+
+
+class PolicyAction(msgspec.Struct, kw_only=True):
+    """An operation that a policy wants; the fields are those of ``RunOperation``."""
+
+    operation: OperationName
+    run_ids: list[int]
+    changes: list[dict[str, Any]] = []
+    warm_start: bool = False
+    continue_position: bool = False
+
+
+class Deciding(Message):
+    """A policy is about to be called: should the process die, it is known of what."""
+
+    policy: int
+
+
+class Decided(Message):
+    """What a policy wants done, after it was shown the runs as they were after so many commits."""
+
+    policy: int
+    commits: int
+    actions: list[PolicyAction]
+    state: dict[str, Any]
+    printed: str = ""
+    error: str | None = None
+    """Why it failed; it is called no more."""
+    traceback: str | None = None
+
+
+# Controller to slot, tracker and policies.
 
 
 class WarmStart(msgspec.Struct, kw_only=True):
@@ -217,9 +274,38 @@ class OutboxGrew(Message):
     """There is something to send."""
 
 
-Request: TypeAlias = Status | CreateExperiment | EndExperiment | SubmitFit | RunOperation | CheckClone | Shutdown
-ToController: TypeAlias = Request | SlotReady | Progress | WarmStarted | LeaseDone | TrackerReady | Tracked
-FromController: TypeAlias = Reply | Grant | Preempt | Exit | OutboxGrew
+class Decide(Message):
+    """There are commits, or policies, that were not there before."""
+
+
+class DecisionTaken(Message):
+    """What was decided is in the journal, and was carried out."""
+
+
+Request: TypeAlias = (
+    Status
+    | CreateExperiment
+    | EndExperiment
+    | SubmitFit
+    | RunOperation
+    | CheckClone
+    | AddPolicy
+    | RemovePolicy
+    | Shutdown
+)
+ToController: TypeAlias = (
+    Request
+    | SlotReady
+    | Progress
+    | WarmStarted
+    | LeaseDone
+    | TrackerReady
+    | Tracked
+    | PoliciesReady
+    | Deciding
+    | Decided
+)
+FromController: TypeAlias = Reply | Grant | Preempt | Exit | OutboxGrew | Decide | DecisionTaken
 
 _encoder = msgspec.msgpack.Encoder()
 _to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)

@@ -55,6 +55,8 @@ def create_experiment(request: CreateExperiment, ledger: Ledger, home: EngineHom
         tracking_uri=request.tracking_uri,
     )
     ledger.journal.add_event(f"Experiment {name} created", experiment_id=identifier)
+    if request.policy_hook is not None:
+        ledger.journal.put_policy(identifier, request.policy_hook, request.policy_hook, None)
     return {"name": name, "path": str(path), "created": True, "warnings": warnings}
 
 
@@ -137,9 +139,9 @@ def end_live(ledger: Ledger, experiment: ExperimentRecord, why: str) -> None:
     ledger.journal.add_event(f"Experiment {experiment.name} ended {why}", experiment_id=experiment.id)
 
 
-def stop_run(ledger: Ledger, run: RunRecord) -> None:
-    """Have a run stop; the wish is in the journal until it has."""
-    ledger.journal.update_run(run.id, wanted="stopped")
+def stop_run(ledger: Ledger, run: RunRecord, by: str = "user") -> None:
+    """Have a run stop; the wish, and whose it is, is in the journal until it has."""
+    ledger.journal.update_run(run.id, wanted="stopped", wanted_by=by)
     ledger.feed(StopAsked(run.id))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rapidfire_lab.journal.log_queries import LogQueries
 from rapidfire_lab.journal.metric_queries import MetricQueries
+from rapidfire_lab.journal.policy_queries import PolicyQueries
 from rapidfire_lab.journal.records import (
     ACTIVE_STATUSES,
     ExperimentRecord,
@@ -14,7 +15,7 @@ from rapidfire_lab.journal.records import (
 )
 
 
-class JournalReader(MetricQueries, LogQueries):
+class JournalReader(MetricQueries, LogQueries, PolicyQueries):
     """Questions to the journal. One instance serves one thread at a time."""
 
     def experiments(self) -> list[ExperimentRecord]:

@@ -31,6 +31,7 @@ class ExperimentRecord(msgspec.Struct, kw_only=True):
     created: float
     ended: float | None
     rev: int
+    commits: int
 
 
 class FitRecord(msgspec.Struct, kw_only=True):
@@ -78,6 +79,7 @@ class RunRecord(msgspec.Struct, kw_only=True):
     parent_step: int | None
     carried: str | None
     continue_position: bool
+    wanted_by: str | None
 
     @property
     def total_steps(self) -> int:
@@ -117,6 +119,24 @@ class OperationRecord(msgspec.Struct, kw_only=True):
     arguments: str
     result: str
     step: int | None
+
+
+class PolicyRecord(msgspec.Struct, kw_only=True):
+    """A policy of an experiment. ``state`` is JSON; ``commits`` are those of the experiment that it has decided on.
+
+    ``status`` is ``active``, ``failed`` or ``removed``; ``source`` is None for the spec's own hook.
+    """
+
+    id: int
+    experiment_id: int
+    name: str
+    function: str
+    source: str | None
+    status: str
+    state: str
+    commits: int
+    error: str | None
+    created: float
 
 
 class OutboxRecord(msgspec.Struct, kw_only=True):

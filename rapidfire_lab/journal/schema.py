@@ -187,7 +187,23 @@ CREATE INDEX operations_by_experiment ON operations (experiment_id);
 
 _VERSION_3 = """
 ALTER TABLE runs ADD COLUMN continue_position INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN wanted_by TEXT;
+ALTER TABLE experiments ADD COLUMN commits INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE operations ADD COLUMN step INTEGER;
+
+CREATE TABLE policies (
+    id INTEGER PRIMARY KEY,
+    experiment_id INTEGER NOT NULL REFERENCES experiments,
+    name TEXT NOT NULL,
+    function TEXT NOT NULL,
+    source TEXT,
+    status TEXT NOT NULL,
+    state TEXT NOT NULL,
+    commits INTEGER NOT NULL,
+    error TEXT,
+    created REAL NOT NULL,
+    UNIQUE (experiment_id, name)
+);
 """
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)

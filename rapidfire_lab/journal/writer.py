@@ -61,6 +61,19 @@ class JournalWriter(JournalReader):
         if durable and self._witness is not None:
             self._witness.saw(self.rev)
 
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Within a transaction: keep all that happens inside, or undo it alone."""
+        self._db.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO part")
+            self._names.clear()
+            raise
+        finally:
+            self._db.execute("RELEASE part")
+
     def add_experiment(self, **columns: Any) -> int:
         return self._insert("experiments", status="live", created=time.time(), rev=self.rev, **columns)
 
@@ -214,6 +227,31 @@ class JournalWriter(JournalReader):
             result=result,
             step=step,
         )
+
+    def put_policy(self, experiment_id: int, name: str, function: str, source: str | None) -> int:
+        """Add a policy that has decided on nothing yet, in the place of one of the same name."""
+        self._db.execute("DELETE FROM policies WHERE experiment_id = ? AND name = ?", (experiment_id, name))
+        return self._insert(
+            "policies",
+            experiment_id=experiment_id,
+            name=name,
+            function=function,
+            source=source,
+            status="active",
+            state="{}",
+            commits=0,
+            created=time.time(),
+        )
+
+    def update_policy(self, policy_id: int, **columns: Any) -> None:
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self._db.execute(
+            f"UPDATE policies SET {names} WHERE id = ?",  # noqa: S608 - names are keywords of our own calls
+            (*columns.values(), policy_id),
+        )
+
+    def count_commit(self, experiment_id: int) -> None:
+        self._db.execute("UPDATE experiments SET commits = commits + 1 WHERE id = ?", (experiment_id,))
 
     def add_outbox(self, run: int, kind: str, payload: dict[str, Any]) -> None:
         self._insert("outbox", run=run, kind=kind, payload=json.dumps(payload))

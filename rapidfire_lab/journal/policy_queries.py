@@ -1,0 +1,25 @@
+"""Questions about policies."""
+
+from __future__ import annotations
+
+from rapidfire_lab.journal.connection import JournalConnection
+from rapidfire_lab.journal.records import PolicyRecord, to_record
+
+
+class PolicyQueries(JournalConnection):
+    """Policies of experiments, in the order in which they were added."""
+
+    def policies(self, experiment_id: int) -> list[PolicyRecord]:
+        rows = self._all("SELECT * FROM policies WHERE experiment_id = ? ORDER BY id", (experiment_id,))
+        return [to_record(row, PolicyRecord) for row in rows]
+
+    def policy(self, policy_id: int) -> PolicyRecord:
+        return to_record(self._one("SELECT * FROM policies WHERE id = ?", (policy_id,)), PolicyRecord)
+
+    def active_policies(self) -> list[PolicyRecord]:
+        """Those that are to be called, of the live experiment."""
+        rows = self._all(
+            "SELECT p.* FROM policies p JOIN experiments e ON e.id = p.experiment_id"
+            " WHERE e.status = 'live' AND p.status = 'active' ORDER BY p.id"
+        )
+        return [to_record(row, PolicyRecord) for row in rows]
