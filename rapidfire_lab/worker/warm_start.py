@@ -34,7 +34,7 @@ class Parent:
     """Name and arguments of its optimizer, from its config."""
 
 
-def carry_over(training: TrainingRun, parent: Parent, *, continue_position: bool) -> tuple[Carried, Carried]:
+def carry_over(training: TrainingRun, parent: Parent, *, continue_position: bool = False) -> tuple[Carried, Carried]:
     """Put a parent's weights and optimizer state into a run that was just made; says what was carried of each.
 
     Nothing is drawn. The optimizer's arguments, the scheduler and ``requires_grad`` are the run's own, and so are
