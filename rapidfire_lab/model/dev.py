@@ -14,7 +14,7 @@ from rapidfire_lab.model.errors import InvalidModelClassError
 from rapidfire_lab.model.knob_json import deserialize_knob_config, serialize_knob_config
 from rapidfire_lab.model.source import check_model_class, knob_config_of, load_model_file
 from rapidfire_lab.model.tasks import check_datasets
-from rapidfire_lab.model.trials import Best, Data, Trials, torn_down
+from rapidfire_lab.model.trials import Best, Data, Trials, restored, torn_down
 
 if TYPE_CHECKING:
     from rapidfire_lab.model.advisor import Proposal
@@ -127,7 +127,7 @@ def make_predictions(
         One prediction per query, and the restored model.
     """
     header(f"Predicting with the restored model ({task})")
-    model = _restored(py_model_class, proposal, params)
+    model = restored(py_model_class, proposal.knobs, params)
     return _predictions(model, queries), model
 
 
@@ -145,23 +145,17 @@ def _tune(model: type[BaseModel], data: Data, budget: Budget | None) -> Best | N
 
 def _served(model: type[BaseModel], best: Best, queries: list[Any] | None) -> tuple[list[Any] | None, BaseModel]:
     header("Restoring the best model")
-    restored = _restored(model, best.proposal, best.params)
+    made = restored(model, best.proposal.knobs, best.params)
     if queries is None:
-        return None, restored
-    predictions = _predictions(restored, queries)
+        return None, made
+    predictions = _predictions(made, queries)
     say(f"Predictions: {predictions}")
     if json.dumps(predictions) != _as_json(best.predictions):
         warn_user(
             "The restored model predicts otherwise than the trained one did: does dump_parameters() give all that it "
             "needs, or does predict() draw random numbers?"
         )
-    return predictions, restored
-
-
-def _restored(model: type[BaseModel], proposal: Proposal, params: Params) -> BaseModel:
-    made = model(**proposal.knobs)
-    made.load_parameters(params)
-    return made
+    return predictions, made
 
 
 def _predictions(model: BaseModel, queries: list[Any]) -> list[Any]:
@@ -169,9 +163,7 @@ def _predictions(model: BaseModel, queries: list[Any]) -> list[Any]:
     if not isinstance(predictions, list | tuple):
         raise InvalidModelClassError(f"predict() must return a list, not a {type(predictions).__name__}")
     if len(predictions) != len(queries):
-        warn_user(
-            f"predict() gave {len(predictions)} predictions for {len(queries)} queries: it must give one for each."
-        )
+        warn_user(f"predict() must give one prediction a query: {len(predictions)} came for {len(queries)} queries.")
     for place, prediction in enumerate(predictions):
         if _as_json(prediction) is None:
             raise InvalidModelClassError(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rapidfire_lab.configs.draws import DistinctDraws
+from rapidfire_lab.configs.groups import MAX_GRID
 from rapidfire_lab.configs.knobs import List, Range
 from rapidfire_lab.configs.scalars import describe
-from rapidfire_lab.configs.space import has_knobs
+from rapidfire_lab.configs.space import combinations, has_knobs, ranges_in, size
 from rapidfire_lab.errors import ConfigError
 from rapidfire_lab.model.knobs import (
     ArchKnob,
@@ -22,7 +24,7 @@ from rapidfire_lab.model.knobs import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rapidfire_lab.model.base import KnobConfig
+    from rapidfire_lab.model.base import KnobConfig, Knobs
 
 LEAST = 1e-12
 """Lower bound of a `FloatKnob` with ``is_exp`` that begins at 0, which no order of magnitude does."""
@@ -57,6 +59,33 @@ def to_knob_config(space: Mapping[str, Any]) -> KnobConfig:
         When a value has no knob that stands for it; the message names its key.
     """
     return {name: _to_named_knob(name, value) for name, value in space.items()}
+
+
+def all_choices(knob_config: KnobConfig) -> list[Knobs]:
+    """Give all combinations of knobs, the one written last varying fastest, as a grid goes through them.
+
+    Raises
+    ------
+    ConfigError
+        When a knob is an interval, or there are over 100,000.
+    """
+    space = to_space(knob_config)
+    for name in ranges_in(space, "knobs"):
+        raise ConfigError(f"{name!r} is an interval, which a grid cannot go through: write CategoricalKnob([...])")
+    if size(space) > MAX_GRID:
+        raise ConfigError(f"the knobs have {size(space)} combinations, over {MAX_GRID}: draw some of them")
+    return list(combinations(space))
+
+
+def random_choices(knob_config: KnobConfig, num_runs: int, seed: int = 42) -> list[Knobs]:
+    """Draw distinct choices of knobs; the same seed gives the same ones.
+
+    Raises
+    ------
+    ConfigError
+        When there are not as many.
+    """
+    return DistinctDraws(to_space(knob_config), num_runs, seed, dict).configs()
 
 
 def _to_part(name: str, knob: BaseKnob) -> Any:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _FORMAT = "rapidfire-lab-params-1"
 _ENTRIES = "entries"
+_UTF8 = ("utf-8", "surrogatepass")
 _NATIVE = (
     "bool",
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
@@ -123,7 +124,7 @@ def _pack(params: Mapping[str, Any]) -> Arrays:
         raise InvalidParamsFormatError(f"dump_parameters() must give a dict, not a {type(params).__name__}")
     arrays: Arrays = {}
     entries = [_pack_one(name, value, arrays) for name, value in params.items()]
-    arrays[_ENTRIES] = np.frombuffer(json.dumps(entries).encode(), np.uint8)
+    arrays[_ENTRIES] = np.frombuffer(json.dumps(entries, ensure_ascii=False).encode(*_UTF8), np.uint8)
     return arrays
 
 
@@ -171,7 +172,7 @@ def _unpack(arrays: Arrays) -> Params:
     import numpy as np
 
     params: Params = {}
-    for name, kind, first, *described in json.loads(arrays[_ENTRIES].tobytes()):
+    for name, kind, first, *described in json.loads(arrays[_ENTRIES].tobytes().decode(*_UTF8)):
         if kind == "value":
             params[name] = first
             continue

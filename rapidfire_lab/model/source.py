@@ -120,9 +120,10 @@ def _put_back(name: str, module: types.ModuleType | None) -> None:
 def _model_class(module: types.ModuleType, name: str) -> type[BaseModel]:
     where = f" in {module.__file__}"
     if not hasattr(module, name):
-        models = [
-            key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, BaseModel)
-        ]
-        known = ", ".join(models) or "none"
+        known = ", ".join(key for key, value in vars(module).items() if _is_own_model(value, module)) or "none"
         raise InvalidModelClassError(f"There is no class {name!r}{where}; its models are: {known}")
     return check_model_class(getattr(module, name), where)
+
+
+def _is_own_model(value: object, module: types.ModuleType) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel) and value.__module__ == module.__name__

@@ -132,13 +132,27 @@ class Trials:
 def instance(model: type[BaseModel], knobs: Knobs) -> Iterator[BaseModel]:
     """Make an instance, and destroy it in the end, also when something fails."""
     made = model(**knobs)
-    try:
+    with _destroyed_on_error(made):
         yield made
+    made.destroy()
+
+
+def restored(model: type[BaseModel], knobs: Knobs, params: Params) -> BaseModel:
+    """Make a trained instance of what one dumped."""
+    made = model(**knobs)
+    with _destroyed_on_error(made):
+        made.load_parameters(params)
+    return made
+
+
+@contextmanager
+def _destroyed_on_error(made: BaseModel) -> Iterator[None]:
+    try:
+        yield
     except BaseException:
         with suppress(Exception):  # what failed first is what its author must see
             made.destroy()
         raise
-    made.destroy()
 
 
 @contextmanager

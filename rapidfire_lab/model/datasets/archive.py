@@ -115,6 +115,7 @@ class Archive:
         entries = [entry for entry in self._zip().infolist() if not entry.is_dir()]
         targets = [folder / _checked(self.path, entry) for entry in entries]
         total = sum(entry.file_size for entry in entries)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         room = shutil.disk_usage(folder).free - _SPARE
         if total > min(room, LARGEST_ARCHIVE):
             raise InvalidDatasetFormatError(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+_FLAT = 1e-9
+"""Deviation of pixels that are all the same, which rounding seldom leaves at 0."""
+
 
 def decode(content: bytes, name: str, mode: str) -> Image.Image:
     """Read an image from the content of its file, in a mode of Pillow such as "RGB" or "L".
@@ -67,7 +70,7 @@ def normalise(images: Any, mean: Any, std: Any) -> tuple[Any, Any, Any]:
     mean = np.mean(scaled, axis=(0, 1, 2)).tolist() if mean is None else mean
     std = np.std(scaled, axis=(0, 1, 2)).tolist() if std is None else std
     spread = np.asarray(std)
-    return (scaled - mean) / np.where(spread == 0, 1, spread), mean, std
+    return (scaled - mean) / np.where(spread < _FLAT, 1, spread), mean, std
 
 
 def stack(images: Sequence[Array]) -> Array:
