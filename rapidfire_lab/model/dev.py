@@ -37,7 +37,7 @@ def test_model_class(
     test_dataset_path: str | None = None,
     budget: Budget | None = None,
     train_args: dict[str, Any] | None = None,
-    queries: list[Any] | None = None,
+    queries: list[Any] | dict[str, Any] | None = None,
 ) -> tuple[list[Any] | None, BaseModel | None]:
     """Try a model class on data: trials with several knobs, and predictions with the best, restored from storage.
 
@@ -59,7 +59,7 @@ def test_model_class(
     train_args
         Given to ``train()`` as keywords.
     queries
-        What the best model shall predict.
+        What the best model shall predict; a dict is one query.
 
     Returns
     -------
@@ -75,6 +75,7 @@ def test_model_class(
     MissingDependencyError
         When the model imports what is not installed.
     """
+    queries = [queries] if isinstance(queries, dict) else queries
     header("Checking dependencies")
     check_dependencies(dependencies)
     say(f"To install them: {parse_model_install_command(dependencies) or 'nothing'}")
@@ -161,7 +162,8 @@ def _served(model: type[BaseModel], best: Best, queries: list[Any] | None) -> tu
 def _predictions(model: BaseModel, queries: list[Any]) -> list[Any]:
     predictions: Any = model.predict(list(queries))
     if not isinstance(predictions, list | tuple):
-        raise InvalidModelClassError(f"predict() must return a list, not a {type(predictions).__name__}")
+        kind = type(predictions).__name__
+        raise InvalidModelClassError(f"predict() must return a list, not a {kind}; array.tolist() gives one")
     if len(predictions) != len(queries):
         warn_user(f"predict() must give one prediction a query: {len(predictions)} came for {len(queries)} queries.")
     for place, prediction in enumerate(predictions):

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from rapidfire_lab.model import dev
 from rapidfire_lab.model.advisor import Proposal, make_advisor
@@ -15,6 +16,7 @@ from rapidfire_lab.model.parameters import FileParamStore
 from rapidfire_lab.model.source import load_model_file
 from tests.model.conftest import TEMPLATES
 
+BUDGET = {BudgetOption.MODEL_TRIAL_COUNT: 3, BudgetOption.TIME_HOURS: 1}
 IMAGE = np.linspace(0, 255, 12 * 12 * 3).reshape(12, 12, 3).astype(int).tolist()
 SENTENCES = [["word1", "a//b", '"'], ["unheard", "word2"]]
 ROWS = [{"size": 5.0, "kind": "new", "noise": 0.0}, {"size": 1.0, "kind": "old", "noise": 0.5}]
@@ -27,6 +29,15 @@ MODELS = {
     "bilstm_tagger": ("BiLstmTagger", "POS_TAGGING", "corpus_zips", SENTENCES, 0.5),
     "gradient_boosting": ("Boosting", "TABULAR_REGRESSION", "tables", ROWS, -30.0),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Threads that wait for each other take most of the time of such small nets on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=MODELS)
@@ -49,7 +60,7 @@ def given(request):
 
 def test_a_model_is_tuned_restored_and_asked(given, capsys):
     arguments, least = given
-    predictions, model = dev.test_model_class(**arguments, budget={BudgetOption.MODEL_TRIAL_COUNT: 3})
+    predictions, model = dev.test_model_class(**arguments, budget=BUDGET)
     out = capsys.readouterr().out
     assert len(predictions) == len(arguments["queries"])
     assert model.predict(arguments["queries"]) == predictions
@@ -75,7 +86,9 @@ def test_stored_parameters_give_identical_predictions(given, tmp_path):
 def test_trials_share_parameters_where_the_model_takes_them(digit_zips):
     model_class = load_model_file(TEMPLATES / "arch_cnn.py", "ArchCnn")
     paths = digit_zips["train"], digit_zips["validation"]
-    proposal, score, params = dev.tune_model(model_class, *paths, digit_zips["test"], {"MODEL_TRIAL_COUNT": 5})
+    proposal, score, params = dev.tune_model(
+        model_class, *paths, digit_zips["test"], {**BUDGET, BudgetOption.MODEL_TRIAL_COUNT: 5}
+    )
     assert 0 < model_class.shared_trials < 5
     predictions, restored = dev.make_predictions([IMAGE], "IMAGE_CLASSIFICATION", model_class, proposal, params)
     assert np.isclose(sum(predictions[0]), 1)

@@ -16,6 +16,7 @@ from rapidfire_lab.model.errors import (
     InvalidParamsFormatError,
     MissingDependencyError,
 )
+from tests.test_kernel_survival import Kernel
 
 FILE = """
 from rapidfire_lab.model import BaseModel, CategoricalKnob, FloatKnob
@@ -77,7 +78,7 @@ def attempt(tmp_path):
         return dev.test_model_class(
             str(tmp_path / "Model.py"), "Model", task, dependencies or {}, str(data), str(data),
             test_dataset_path=str(data) if queries else None,
-            budget=budget, train_args=train_args, queries=None if queries is None else list(queries),
+            budget=budget, train_args=train_args, queries=queries,
         )  # fmt: skip
 
     return call
@@ -175,6 +176,10 @@ def test_a_model_that_does_not_restore_itself_is_told(attempt, capsys):
     assert "The restored model predicts otherwise" in capsys.readouterr().out
 
 
+def test_a_dict_is_one_query(attempt):
+    assert attempt(queries={"a": 1, "b": 2}, predictions="[query['b'] for query in queries]")[0] == [2]
+
+
 def test_train_args_are_given_as_keywords(attempt):
     attempt(train="assert train_args == {'target': 'b', 'features': ['a']} and shared_params is None",
             train_args={"target": "b", "features": ["a"]}, task="TABULAR_CLASSIFICATION")  # fmt: skip
@@ -258,6 +263,31 @@ def test_a_class_of_a_notebook_is_tuned():
     assert (predictions, model.level) == ([1], 1)
     assert dev.tune_model(Notebook, "", "", budget={"MODEL_TRIAL_COUNT": 0}) == (None, None, None)
     assert math.isclose(proposal.knobs["fixed"], 0.5)
+
+
+def test_a_notebook_goes_on_after_an_error():
+    kernel = Kernel()
+    try:
+        kernel.run("import sys; from rapidfire_lab.model import *; from rapidfire_lab.model import command_line, dev")
+        kernel.run("assert sys.argv[1:] and command_line.arguments() == []")  # they are the kernel's own
+        kernel.run(CELL)
+        kernel.run("Cell.broken = True\ntry: dev.tune_model(Cell, '', '')\nexcept ZeroDivisionError: pass")
+        kernel.run("Cell.broken = False\nassert dev.tune_model(Cell, '', '')[2] == {'f': 3}")
+    finally:
+        kernel.close()
+
+
+CELL = """
+class Cell(BaseModel):
+    def get_knob_config(): return {"f": IntegerKnob(1, 3)}
+    get_knob_config = staticmethod(get_knob_config)
+    def __init__(self, f): self.f = f
+    def train(self, dataset_path, shared_params=None): self.broken and 1 / 0
+    def evaluate(self, dataset_path): return float(self.f)
+    def predict(self, queries): return queries
+    def dump_parameters(self): return {"f": self.f}
+    def load_parameters(self, params): ...
+"""
 
 
 def test_pytest_does_not_take_it_for_a_test():

@@ -31,7 +31,7 @@ class BaseAdvisor(ABC):
     budget
         Looked at when a trial is asked for; none that runs is cut short.
     seed
-        The same seed and the same feedback give the same proposals.
+        The same seed, feedback and time give the same proposals.
     clock
         Gives the time in seconds.
     """
