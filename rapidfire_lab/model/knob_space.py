@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs.draws import DistinctDraws
@@ -22,7 +23,7 @@ from rapidfire_lab.model.knobs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rapidfire_lab.model.base import KnobConfig, Knobs
 
@@ -58,7 +59,11 @@ def to_knob_config(space: Mapping[str, Any]) -> KnobConfig:
     ConfigError
         When a value has no knob that stands for it; the message names its key.
     """
-    return {name: _to_named_knob(name, value) for name, value in space.items()}
+    knobs = {}
+    for name, value in space.items():
+        with _named(f"{name!r} cannot become a knob"):
+            knobs[name] = _to_knob(value)
+    return knobs
 
 
 def all_choices(knob_config: KnobConfig) -> list[Knobs]:
@@ -88,6 +93,14 @@ def random_choices(knob_config: KnobConfig, num_runs: int, seed: int = 42) -> li
     return DistinctDraws(to_space(knob_config), num_runs, seed, dict).configs()
 
 
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{what}: {error}") from None
+
+
 def _to_part(name: str, knob: BaseKnob) -> Any:
     if isinstance(knob, CategoricalKnob):
         return List(_plain(knob.values))
@@ -96,7 +109,8 @@ def _to_part(name: str, knob: BaseKnob) -> Any:
     if isinstance(knob, PolicyKnob):
         return False
     if isinstance(knob, IntegerKnob | FloatKnob):
-        return _to_range(knob)
+        with _named(f"the knob {name!r}"):
+            return _to_range(knob)
     if isinstance(knob, ArchKnob):
         return [List(_plain(candidates)) for candidates in knob.items]
     raise ConfigError(f"the knob {name!r} is a {type(knob).__name__}, which no config set stands for")
@@ -111,13 +125,6 @@ def _to_range(knob: IntegerKnob | FloatKnob) -> Any:
     return Range(
         low, knob.value_max, dtype="int" if isinstance(knob, IntegerKnob) else "float", log=knob.is_exp and low > 0
     )
-
-
-def _to_named_knob(name: str, value: object) -> BaseKnob:
-    try:
-        return _to_knob(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{name!r} cannot become a knob: {error}") from None
 
 
 def _to_knob(value: object) -> BaseKnob:

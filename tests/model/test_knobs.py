@@ -257,10 +257,11 @@ def test_choices_can_be_had_without_a_config_for_training():
     [
         (lambda: all_choices({"lr": FloatKnob(0, 1)}), "'knobs.lr' is an interval"),
         (lambda: all_choices({"cell": ArchKnob([list(range(10))] * 6)}), "1000000 combinations, over 100000"),
+        (lambda: to_space({"large": IntegerKnob(1, 10**30)}), "the knob 'large': .*at most 64 bits"),
         (lambda: random_choices({"a": CategoricalKnob([1, 2])}, 3), "only 2 distinct"),
     ],
 )
-def test_too_many_choices_are_refused(make, message):
+def test_too_much_choice_is_refused(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
 
