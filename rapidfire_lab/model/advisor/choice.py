@@ -1,0 +1,22 @@
+"""Which advisor chooses which knobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rapidfire_lab.model.advisor.fixed import FixedAdvisor
+from rapidfire_lab.model.advisor.random_draws import RandomAdvisor
+
+if TYPE_CHECKING:
+    from rapidfire_lab.model.advisor.base import BaseAdvisor
+    from rapidfire_lab.model.base import KnobConfig
+    from rapidfire_lab.model.constants import Budget
+
+_BY_PRIORITY: tuple[type[BaseAdvisor], ...] = (FixedAdvisor, RandomAdvisor)
+"""The first one that is compatible is taken; the last one always is."""
+
+
+def make_advisor(knob_config: KnobConfig, budget: Budget, *, seed: int = 42) -> BaseAdvisor:
+    """Make the advisor for these knobs and this budget."""
+    kind = next(kind for kind in _BY_PRIORITY if kind.is_compatible(knob_config, budget))
+    return kind(knob_config, budget, seed=seed)
