@@ -8,6 +8,9 @@ from dataclasses import dataclass
 OVERHEAD_SHARE = 0.02
 """Restoring and checkpointing may cost this share of the training time."""
 
+SAVING_SHARE = 0.25
+"""Checkpoints may be written during this share of the training time: the disk and a core have other things to do."""
+
 SHORTEST_CHUNK = 0.25
 """Seconds; below this, hopping more often helps nobody who looks at a table."""
 
@@ -24,19 +27,23 @@ class Pace:
 
     step_seconds: float | None = None
     hop_seconds: float = 0.0
+    save_seconds: float = 0.0
+    """What writing a checkpoint takes, while the slot trains on."""
 
-    def observe(self, steps: int, seconds: float, overhead: float) -> None:
+    def observe(self, steps: int, seconds: float, overhead: float, saving: float = 0.0) -> None:
         if steps < 1:
             return
         known = self.step_seconds
         measured = seconds / steps
         self.step_seconds = measured if known is None else known + _SMOOTHING * (measured - known)
-        self.hop_seconds += (_SMOOTHING if known is not None else 1.0) * (overhead - self.hop_seconds)
+        weight = _SMOOTHING if known is not None else 1.0
+        self.hop_seconds += weight * (overhead - self.hop_seconds)
+        self.save_seconds += weight * (saving - self.save_seconds)
 
     @property
     def chunk_seconds(self) -> float:
-        """Length of a chunk that keeps the cost of hopping under its share."""
-        return max(SHORTEST_CHUNK, self.hop_seconds / OVERHEAD_SHARE)
+        """Length of a chunk that keeps the cost of hopping under its share, and lets checkpoints be written."""
+        return max(SHORTEST_CHUNK, self.hop_seconds / OVERHEAD_SHARE, self.save_seconds / SAVING_SHARE)
 
 
 def chunks_per_epoch(steps_per_epoch: int, chunks: int | None) -> int:

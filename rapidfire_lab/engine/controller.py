@@ -89,8 +89,7 @@ class Controller:
     def _finished(self) -> bool:
         if self._drain_deadline is None:
             return False
-        busy = any(slot.phase == "busy" for slot in self._scheduler.slots.values())
-        return not busy or time.monotonic() > self._drain_deadline
+        return not self._scheduler.has_leases or time.monotonic() > self._drain_deadline
 
     def _close(self) -> None:
         for identity in self._slots.values():
@@ -143,6 +142,10 @@ class Controller:
             case protocol.WarmStarted():
                 with self._journal.transaction():
                     self._ledger.warm_started(message)
+            case protocol.LeaseTrained():
+                with self._journal.transaction():
+                    self._ledger.lease_trained(message)
+                self._tell_slots()
             case protocol.LeaseDone():
                 self._lease_done(message)
             case protocol.TrackerReady():

@@ -113,10 +113,13 @@ class ExperimentLayout:
         write_private(weights.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(metadata)))
 
     def keep_checkpoints(self, run_id: int, leases: set[int]) -> None:
-        """Drop the checkpoints of all leases but these: the committed one, and one to fall back on."""
+        """Drop the checkpoints of all leases before the last of these but for these: one to fall back on.
+
+        Later ones may be being written.
+        """
         kept = {path.name for lease in leases for path in self.checkpoint(run_id, lease)}
         for path in self._state_folder(run_id).glob("*lease-*"):  # with what killed slots had half written
-            if path.name not in kept:
+            if path.name not in kept and int(path.name.partition("lease-")[2].partition(".")[0]) < max(leases):
                 path.unlink(missing_ok=True)
         for path in self.checkpoints(run_id).glob(".*.tmp"):
             path.unlink(missing_ok=True)

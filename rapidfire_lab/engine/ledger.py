@@ -29,12 +29,13 @@ from rapidfire_lab.engine.scheduler import (
     RunState,
     RunWaits,
     Scheduler,
+    SlotFreed,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rapidfire_lab.engine.protocol import Carried, WarmStarted
+    from rapidfire_lab.engine.protocol import Carried, LeaseTrained, WarmStarted
     from rapidfire_lab.journal import ExperimentRecord, JournalWriter, MetricPoint, RunRecord
 
 _LOG_TAIL = 4_000
@@ -128,12 +129,15 @@ class Ledger:
             steps_per_epoch=run.steps_per_epoch,
             from_step=grant.from_step,
             to_step=grant.to_step,
-            base_lease=run.base_lease,
-            previous_lease=self.journal.previous_lease(run.id, run.base_lease),
+            base_lease=run.base_lease if grant.base is None else grant.base,
+            previous_lease=self._previous_lease(run) if grant.base is None else run.base_lease,
             epoch_checkpoints=experiment.epoch_checkpoints,
-            warm_start=self._warm_start(run),
+            warm_start=self._warm_start(run) if grant.base is None else None,
         )
         self.outgoing.append((grant.slot, message))
+
+    def _previous_lease(self, run: RunRecord) -> int:
+        return self.journal.previous_lease(run.id, run.base_lease)
 
     def _warm_start(self, run: RunRecord) -> WarmStart | None:
         """What the run begins with, until it has a commit of its own."""
@@ -170,6 +174,8 @@ class Ledger:
     def lease_done(self, done: LeaseDone) -> None:
         """Commit a lease. One that is no longer held is refused: only its slot becomes free."""
         key = self.scheduler.lease_holder(done.lease)
+        if key is None:
+            self._forget_files(done.lease)
         if key is not None and done.outcome == "damaged":
             self._fall_back(self.journal.run_by_key(key), done)
         elif key is not None and done.outcome != "unsaved":
@@ -183,9 +189,20 @@ class Ledger:
             trained_steps=done.trained_steps,
             seconds=done.seconds,
             overhead=done.overhead,
+            saving=done.saving,
             reason=done.error if done.outcome == "unsaved" else None,
         )
         self.feed(ended)
+
+    def _forget_files(self, lease: int) -> None:
+        """Remove what a slot wrote for a run while it was deleted."""
+        run = self.journal.run_of_lease(lease)
+        if run is not None and run.status == "deleted":
+            self._layout(run).drop_run(run.run_id)
+
+    def lease_trained(self, trained: LeaseTrained) -> None:
+        """Give the slot of a lease that is being saved its next one."""
+        self.feed(SlotFreed(trained.lease, trained.outcome, trained.step))
 
     def _fall_back(self, run: RunRecord, done: LeaseDone) -> None:
         """Let a run whose last checkpoint is damaged go on from the one before, or fail where that is no better."""
@@ -233,7 +250,7 @@ class Ledger:
         self.journal.update_run(
             run.id,
             step=done.step,
-            live_step=done.step,
+            live_step=max(done.step, run.live_step),
             completed_epochs=done.completed_epochs,
             # A run that was stopped before its first minibatch has made no checkpoint.
             base_lease=done.lease if done.step else 0,
@@ -272,7 +289,7 @@ class Ledger:
 
     def _lose(self, lost: LeaseLost) -> None:
         run = self.journal.run_by_key(lost.run)
-        self.journal.close_lease(lost.lease, "lost")
+        self.journal.close_leases_of(lost.run, "lost")
         self.journal.trim_points(lost.run, run.step)
         self.journal.update_run(lost.run, deaths=lost.deaths, live_step=run.step)
         told = f"Run {run.run_id} lost its slot and goes back to step {run.step}"

@@ -140,6 +140,14 @@ class Progress(Message):
     points: list[MetricPoint]
 
 
+class LeaseTrained(Message):
+    """A lease's training is over and its checkpoint is being written: the slot is free, the commit follows."""
+
+    lease: int
+    outcome: Outcome
+    step: int
+
+
 class LeaseDone(Message):
     """End of a lease. The checkpoint of ``step`` is on disk before this is sent, unless the outcome says otherwise."""
 
@@ -151,7 +159,9 @@ class LeaseDone(Message):
     seconds: float = 0.0
     """Time in training steps and validation."""
     overhead: float = 0.0
-    """Time to restore and to checkpoint."""
+    """Time to restore, and to take what the checkpoint is made of."""
+    saving: float = 0.0
+    """Time to write the checkpoint, during which the slot may train."""
     trained_steps: int = 0
     device: str = "cpu"
     error: str | None = None
@@ -298,6 +308,7 @@ ToController: TypeAlias = (
     | SlotReady
     | Progress
     | WarmStarted
+    | LeaseTrained
     | LeaseDone
     | TrackerReady
     | Tracked

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rapidfire_lab.engine.protocol import Outcome
 
-RunPhase = Literal["waiting", "leased", "stopped", "ended"]
+RunPhase = Literal["waiting", "leased", "saving", "stopped", "ended"]
 SlotPhase = Literal["down", "idle", "busy"]
 Wanted = Literal["stopped", "deleted"]
 
@@ -44,14 +44,23 @@ class RunState:
     """Slot of the lease, or of the last one."""
     deaths: int = 0
     pace: Pace = field(default_factory=Pace)
+    saving: list[int] = field(default_factory=list)
+    """Leases that are trained and whose checkpoints are being written, oldest first."""
+    ahead: int | None = None
+    """Where the last of them ended, if its slot may go on from there before it is committed."""
 
     @property
     def total_steps(self) -> int:
         return self.steps_per_epoch * self.epochs
 
     @property
+    def position(self) -> int:
+        """Step that the next lease starts from."""
+        return self.step if self.ahead is None else self.ahead
+
+    @property
     def share(self) -> float:
-        return self.step / self.steps_per_epoch + self.handicap
+        return self.position / self.steps_per_epoch + self.handicap
 
 
 @dataclass
@@ -88,6 +97,15 @@ class SlotDying:
 
 
 @dataclass(frozen=True)
+class SlotFreed:
+    """A lease is trained and being saved; whether the work counts, a ``LeaseEnded`` tells later."""
+
+    lease: int
+    outcome: Outcome
+    step: int
+
+
+@dataclass(frozen=True)
 class LeaseEnded:
     lease: int
     outcome: Outcome
@@ -95,6 +113,7 @@ class LeaseEnded:
     trained_steps: int = 0
     seconds: float = 0.0
     overhead: float = 0.0
+    saving: float = 0.0
     reason: str | None = None
     """Why the disk did not take it."""
 
@@ -119,7 +138,18 @@ class DrainAsked:
     """The engine is about to exit: every lease ends at its next minibatch and no new one is granted."""
 
 
-Event = RunAdded | SlotUp | SlotDying | SlotDown | LeaseEnded | StopAsked | ResumeAsked | DeleteAsked | DrainAsked
+Event = (
+    RunAdded
+    | SlotUp
+    | SlotDying
+    | SlotDown
+    | SlotFreed
+    | LeaseEnded
+    | StopAsked
+    | ResumeAsked
+    | DeleteAsked
+    | DrainAsked
+)
 
 
 @dataclass(frozen=True)
@@ -129,6 +159,8 @@ class GrantLease:
     slot: int
     from_step: int
     to_step: int
+    base: int | None = None
+    """Lease to go on from before it is committed; None for the run's last commit."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +172,10 @@ class PreemptLease:
 
 @dataclass(frozen=True)
 class LeaseLost:
-    """The slot died under the lease, or could not save its work; the run goes back to its last commit."""
+    """The slot died under the lease, or could not save its work; the run goes back to its last commit.
+
+    What it has trained on top of that is lost as well.
+    """
 
     lease: int
     run: int
@@ -197,9 +232,14 @@ class Scheduler:
         return self._leases[lease][0] if lease in self._leases else None
 
     def live_runs(self) -> list[RunState]:
-        return [run for run in self.runs.values() if run.phase in ("waiting", "leased")]
+        return [run for run in self.runs.values() if run.phase in ("waiting", "leased", "saving")]
 
-    def _transition(self, event: Event) -> list[Instruction]:
+    @property
+    def has_leases(self) -> bool:
+        """Whether something is being trained or saved."""
+        return bool(self._leases)
+
+    def _transition(self, event: Event) -> list[Instruction]:  # noqa: C901 - one line per event
         match event:
             case RunAdded():
                 return self._add(event)
@@ -207,6 +247,8 @@ class Scheduler:
                 return self._slot_up(event)
             case SlotDown():
                 return self._slot_down(event)
+            case SlotFreed():
+                return self._slot_freed(event)
             case LeaseEnded():
                 return self._lease_ended(event)
             case StopAsked():
@@ -221,7 +263,7 @@ class Scheduler:
                 return self._delete(self.runs[event.run])
             case DrainAsked():
                 self._draining = True
-                return [PreemptLease(lease, slot, discard=False) for lease, (_, slot) in self._leases.items()]
+                return [preempt for run in self.runs.values() for preempt in self._preempt(run, discard=False)]
 
     def _add(self, event: RunAdded) -> list[Instruction]:
         self.runs[event.run.key] = event.run
@@ -231,7 +273,7 @@ class Scheduler:
         if newcomer:
             others = [other.share for other in self.live_runs() if other is not run]
             run.handicap += max(0.0, min(others, default=0.0) - run.share)
-        run.phase, run.wanted = "waiting", None
+        run.phase, run.wanted, run.ahead = "waiting", None, None
         return [RunWaits(run.key, run.handicap)]
 
     def _slot_up(self, event: SlotUp) -> list[Instruction]:
@@ -244,35 +286,69 @@ class Scheduler:
         slot = self.slots.setdefault(event.slot, SlotState(event.slot))
         lease, slot.phase, slot.lease, slot.run = slot.lease, "down", None, None
         slot.dying = False
-        if lease is None or lease not in self._leases:
-            return []
-        return self._lose(lease, event.reason)
+        trained = lease if lease in self._leases else None
+        lost: list[Instruction] = []
+        for run in {self._leases[held][0]: None for held in self._leases if self._leases[held][1] == event.slot}:
+            # What was only being saved is lost as well, and did not kill the slot.
+            blamed = trained is not None and self._leases[trained][0] == run
+            lost += self._lose(self.runs[run], event.reason, blamed=blamed)
+        return lost
 
-    def _lose(self, lease: int, reason: str, *, unsaved: str | None = None) -> list[Instruction]:
-        run = self.runs[self._leases.pop(lease)[0]]
-        run.deaths += 1
-        lost: list[Instruction] = [LeaseLost(lease, run.key, run.deaths, unsaved)]
+    def _lose(
+        self, run: RunState, reason: str, *, blamed: bool = True, unsaved: str | None = None
+    ) -> list[Instruction]:
+        """Send a run back to its last commit: all of its leases are void."""
+        lease, dropped = self._drop_leases(run)
+        run.deaths += blamed
+        lost: list[Instruction] = [*dropped, LeaseLost(lease, run.key, run.deaths, unsaved)]
         if run.wanted == "stopped":
             return lost + self._end(run, RunEnded(run.key, "stopped", "user"))
-        if run.deaths >= self._max_attempts:
+        if blamed and run.deaths >= self._max_attempts:
             return lost + self._end(run, RunEnded(run.key, "failed", "error", reason))
         return lost + self._wait(run)
 
+    def _drop_leases(self, run: RunState) -> tuple[int, list[Instruction]]:
+        """Take all leases from a run; gives the oldest, and has its slot, if there is one, drop what it does."""
+        held = sorted(lease for lease, (holder, _) in self._leases.items() if holder == run.key)
+        preempts = self._preempt(run, discard=True)
+        for lease in held:
+            del self._leases[lease]
+        run.saving, run.ahead = [], None
+        return held[0], preempts
+
+    def _slot_freed(self, event: SlotFreed) -> list[Instruction]:
+        held = self._leases.get(event.lease)
+        self._release(event.lease)
+        if held is not None:
+            run = self.runs[held[0]]
+            run.phase = "saving"
+            run.saving.append(event.lease)
+            run.ahead = event.step if event.outcome == "reached" and run.wanted is None else None
+        return []
+
     def _lease_ended(self, event: LeaseEnded) -> list[Instruction]:
+        self._release(event.lease)
         if event.lease not in self._leases:
-            return self._release(event.lease)
+            return []
+        run = self.runs[self._leases[event.lease][0]]
         if event.outcome == "unsaved":
             reason = event.reason or "unknown"
-            lost = self._lose(event.lease, f"No attempt could be saved: {reason}", unsaved=reason)
-            return lost + self._release(event.lease)
-        run = self.runs[self._leases.pop(event.lease)[0]]
-        self._release(event.lease)
+            return self._lose(run, f"No attempt could be saved: {reason}", unsaved=reason)
         if event.outcome == "failed":
-            return self._end(run, RunEnded(run.key, "failed", "error"))
+            _, dropped = self._drop_leases(run)
+            return dropped + self._end(run, RunEnded(run.key, "failed", "error"))
+        return self._committed(run, event)
+
+    def _committed(self, run: RunState, event: LeaseEnded) -> list[Instruction]:
+        del self._leases[event.lease]
+        if event.lease in run.saving:
+            run.saving.remove(event.lease)
         if event.step > run.step:
             run.deaths = 0
         run.step = event.step
-        run.pace.observe(event.trained_steps, event.seconds, event.overhead)
+        run.pace.observe(event.trained_steps, event.seconds, event.overhead, event.saving)
+        if run.saving or any(holder == run.key for holder, _ in self._leases.values()):
+            return []  # it has gone on from here meanwhile
         if event.outcome in ("finished", "converged"):
             by: Literal["epochs", "converged"] = "epochs" if event.outcome == "finished" else "converged"
             return self._end(run, RunEnded(run.key, "completed", by))
@@ -288,19 +364,22 @@ class Scheduler:
         return []
 
     def _stop(self, run: RunState) -> list[Instruction]:
-        if run.phase != "leased":
+        if run.phase not in ("leased", "saving"):
             return self._end(run, RunEnded(run.key, "stopped", "user"))
-        run.wanted = "stopped"
+        run.wanted, run.ahead = "stopped", None
         return self._preempt(run, discard=False)
 
     def _delete(self, run: RunState) -> list[Instruction]:
-        preempts = self._preempt(run, discard=True) if run.phase == "leased" else []
-        self._leases = {lease: held for lease, held in self._leases.items() if held[0] != run.key}
-        return preempts + self._end(run, RunEnded(run.key, "deleted", "user"))
+        has_leases = run.phase in ("leased", "saving")
+        dropped = self._drop_leases(run)[1] if has_leases else []
+        return dropped + self._end(run, RunEnded(run.key, "deleted", "user"))
 
     def _preempt(self, run: RunState, *, discard: bool) -> list[Instruction]:
+        """Have the slot that trains the run end its lease."""
         return [
-            PreemptLease(lease, slot, discard) for lease, (holder, slot) in self._leases.items() if holder == run.key
+            PreemptLease(slot.lease, slot.index, discard)
+            for slot in self.slots.values()
+            if slot.lease is not None and slot.run == run.key and slot.lease in self._leases
         ]
 
     def _end(self, run: RunState, ended: RunEnded) -> list[Instruction]:
@@ -312,16 +391,21 @@ class Scheduler:
     def _fill_slots(self) -> list[Instruction]:
         if self._draining:
             return []
-        waiting = [run for run in self.runs.values() if run.phase == "waiting"]
         idle = [slot for slot in self.slots.values() if slot.phase == "idle" and not slot.dying]
+        ready = [run for run in self.runs.values() if run.phase == "waiting" or self._may_go_on(run)] if idle else []
         grants: list[Instruction] = []
         for slot in sorted(idle, key=lambda slot: slot.index):
-            if not waiting:
-                break
-            run = self._next_run(waiting, slot)
-            waiting.remove(run)
-            grants.append(self._grant(run, slot))
+            candidates = [run for run in ready if run.phase == "waiting" or run.slot == slot.index]
+            if candidates:
+                run = self._next_run(candidates, slot)
+                ready.remove(run)
+                grants.append(self._grant(run, slot))
         return grants
+
+    @staticmethod
+    def _may_go_on(run: RunState) -> bool:
+        """Whether its slot may train a run on before its last lease is saved; only one may be unsaved then."""
+        return run.phase == "saving" and run.ahead is not None and len(run.saving) == 1
 
     @staticmethod
     def _next_run(waiting: Iterable[RunState], slot: SlotState) -> RunState:
@@ -334,27 +418,39 @@ class Scheduler:
     def _grant(self, run: RunState, slot: SlotState) -> GrantLease:
         self._last_lease += 1
         lease = self._last_lease
+        base = run.saving[-1] if run.saving else None
+        from_step, run.ahead = run.position, None
         run.phase, run.slot = "leased", slot.index
         slot.phase, slot.run, slot.lease = "busy", run.key, lease
         self._leases[lease] = (run.key, slot.index)
         to_step = next_boundary(
-            run.step,
+            from_step,
             steps_per_epoch=run.steps_per_epoch,
             total=run.total_steps,
             chunks=run.num_chunks,
             pace=run.pace,
         )
-        return GrantLease(lease, run.key, slot.index, run.step, to_step)
+        return GrantLease(lease, run.key, slot.index, from_step, to_step, base)
 
     def check(self) -> None:
         """Raise AssertionError when an invariant is broken; called by tests after every event."""
         busy = {slot.lease: slot for slot in self.slots.values() if slot.phase == "busy"}
+        training = []
         for lease, (key, index) in self._leases.items():
-            if not (lease in busy and busy[lease].index == index and self.runs[key].phase == "leased"):
+            run = self.runs[key]
+            if lease not in run.saving:
+                training.append(key)
+                if not (lease in busy and busy[lease].index == index and run.phase == "leased"):
+                    raise AssertionError(lease)
+            elif run.slot != index or run.phase not in ("leased", "saving"):
                 raise AssertionError(lease)
-        leased = [key for key, run in self.runs.items() if run.phase == "leased"]
-        if sorted(leased) != sorted(key for key, _ in self._leases.values()):
-            raise AssertionError(leased)
+        if sorted(training) != sorted(key for key, run in self.runs.items() if run.phase == "leased"):
+            raise AssertionError(training)
+        for run in self.runs.values():
+            if any(self._leases.get(lease, (None,))[0] != run.key for lease in run.saving):
+                raise AssertionError(run)
+            if (run.phase == "saving" and not run.saving) or len(run.saving) > 2:  # noqa: PLR2004
+                raise AssertionError(run)
         waiting = any(run.phase == "waiting" for run in self.runs.values())
         if (
             waiting

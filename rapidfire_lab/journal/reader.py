@@ -115,6 +115,10 @@ class JournalReader(MetricQueries, LogQueries, PolicyQueries):
         rows = self._all(query, (lease, run)) if begins_at and begins_at[0]["from_step"] else []
         return rows[0]["id"] if rows else 0
 
+    def run_of_lease(self, lease: int) -> RunRecord | None:
+        rows = self._all("SELECT r.* FROM runs r JOIN leases l ON l.run = r.id WHERE l.id = ?", (lease,))
+        return to_record(rows[0], RunRecord) if rows else None
+
     def is_damaged(self, lease: int) -> bool:
         """Whether what a lease committed turned out to be damaged."""
         return bool(self._all("SELECT 1 FROM leases WHERE id = ? AND state = 'damaged'", (lease,)))

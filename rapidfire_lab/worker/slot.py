@@ -1,6 +1,7 @@
 """The slot process: takes leases from the controller, trains, checkpoints, and says so.
 
-It has one thread. Messages are looked at between two minibatches, which is when a stop takes effect.
+It has one thread for all but the writing of checkpoints. Messages are looked at between two minibatches, which is when
+a stop takes effect.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from rapidfire_lab.engine.protocol import (
     Exit,
     Grant,
     LeaseDone,
+    LeaseTrained,
     Message,
     Outcome,
     Preempt,
@@ -51,6 +53,7 @@ from rapidfire_lab.worker.hooks import load_spec_class
 from rapidfire_lab.worker.output import output_to
 from rapidfire_lab.worker.process_state import process_state_kept
 from rapidfire_lab.worker.residency import Residency
+from rapidfire_lab.worker.saver import Checkpoint, Saver
 from rapidfire_lab.worker.training import RunPlan, TrainingRun
 from rapidfire_lab.worker.warm_start import Parent, carry_over
 
@@ -60,6 +63,10 @@ if TYPE_CHECKING:
 _MODES = ("train", "validation")
 _MOST_PARTITIONS = 4
 _REPORT_SECONDS = 0.25
+
+
+class _OutOfSharedMemoryError(Exception):
+    """There is no room beside the runs that stay on the device."""
 
 
 class DiscardedError(Exception):
@@ -73,6 +80,7 @@ class Slot:
         self._index = index
         self._device = device
         self._residency = Residency(budget)
+        self._saver = Saver()
         self._partitions: dict[str, Partition] = {}
         self._spec_classes: dict[str, type[MLSpec]] = {}
         self._training: TrainingRun | None = None
@@ -84,19 +92,35 @@ class Slot:
         self._socket.setsockopt(zmq.SNDHWM, 0)
         self._socket.setsockopt(zmq.LINGER, 1_000)
         self._socket.connect(address)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._saver.wakeup, zmq.POLLIN)
 
     def serve(self) -> None:
         """Serve leases until told to exit."""
         self._send(SlotReady(slot=self._index, pid=os.getpid(), device=self._device_name()))
         while not self._exiting:
-            message = decode_from_controller(self._socket.recv())
+            message = decode_from_controller(self._wait_for_message())
             if isinstance(message, Grant):
-                self._send(self._work(message))
+                self._work(message)
             elif isinstance(message, Exit):
                 self._exiting = True
             elif isinstance(message, Reply):
                 sys.exit(f"The controller did not understand this slot: {message.error}")
+        self._saver.close()
+        self._tell_saved()
         self._socket.close()
+
+    def _wait_for_message(self) -> bytes:
+        """Wait for the controller, and pass on meanwhile what was saved."""
+        while True:
+            self._tell_saved()
+            if self._socket in dict(self._poller.poll()):
+                return self._socket.recv()
+
+    def _tell_saved(self) -> None:
+        for done in self._saver.finished():
+            self._send(done)
 
     def _device_name(self) -> str:
         return torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu"
@@ -106,7 +130,8 @@ class Slot:
 
     # A lease
 
-    def _work(self, grant: Grant) -> LeaseDone:
+    def _work(self, grant: Grant) -> None:
+        """Train a lease, and answer: at once, or once its checkpoint is written."""
         self._preempted = False
         layout = ExperimentLayout(Path(grant.experiment_path))
         try:
@@ -115,25 +140,40 @@ class Slot:
                 done = self._attempts(grant, layout)
         except OSError as error:
             done = self._unsaved(grant, UnsavedError(layout.run(grant.run_id), error))
-        if self._training is not None:
+        if self._training is not None and done is not None:
             # What a failed lease reached before it failed is worth seeing: how the loss grew, for instance.
             done.points = self._training.report.drain()
             self._training = None
             self._free_memory()
-        return done
+        if done is not None:
+            # What the run did before comes first.
+            self._settle(grant.run)
+            self._send(done)
 
-    def _attempts(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone:
-        done = self._attempt(grant, layout)
-        while done is None:
+    def _settle(self, run: int) -> None:
+        """Wait until all of a run is on the disk, and say so."""
+        self._saver.wait_for(run)
+        self._tell_saved()
+
+    def _attempts(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone | None:
+        try:
+            return self._attempt(grant, layout)
+        except _OutOfSharedMemoryError:
             # Beside the resident runs there was too little memory: the device is given to this run alone.
+            self._settle(grant.run)
             self._residency.clear()
             self._training = None
             self._free_memory()
-            done = self._attempt(grant, layout)
-        return done
+            return self._attempt(grant, layout)
 
     def _attempt(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone | None:
-        """Train a lease; None when memory ran out while other runs were resident."""
+        """Train a lease; None when its checkpoint is being written.
+
+        Raises
+        ------
+        _OutOfSharedMemoryError
+            When memory ran out while other runs were resident.
+        """
         try:
             return self._train(grant, layout)
         except DiscardedError:
@@ -143,7 +183,9 @@ class Slot:
         except DamagedCheckpointError as error:
             return self._damaged(grant, layout, error)
         except torch.OutOfMemoryError as error:
-            return None if len(self._residency) else self._failed(grant, layout, error)
+            if len(self._residency):
+                raise _OutOfSharedMemoryError from error
+            return self._failed(grant, layout, error)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its run alone
             return self._failed(grant, layout, error)
 
@@ -152,19 +194,14 @@ class Slot:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _train(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone:
+    def _train(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone | None:
         started = time.perf_counter()
         self._training = training = self._obtain(grant, layout)
         trained = time.perf_counter()
         outcome = self._train_reporting(grant, layout, training)
         checkpointed = time.perf_counter()
-        if training.step:
-            self._save(grant, layout, training)
-        done = time.perf_counter()
-        if training.step and outcome in ("reached", "preempted"):
-            self._residency.put(grant.run, grant.lease, training)
-        self._training = None
-        return LeaseDone(
+        checkpoint = Checkpoint.of(training) if training.step else None
+        done = LeaseDone(
             lease=grant.lease,
             outcome=outcome,
             step=training.step,
@@ -172,32 +209,43 @@ class Slot:
             points=training.report.drain(),
             seconds=checkpointed - trained,
             # Making the run for the first time is no cost of hopping: it has to be done once anyway.
-            overhead=(trained - started if grant.base_lease else 0.0) + (done - checkpointed),
+            overhead=(trained - started if grant.base_lease else 0.0) + (time.perf_counter() - checkpointed),
             trained_steps=training.step - grant.from_step,
             device=self._device_name(),
         )
+        self._training = None
+        if checkpoint is None:
+            return done
+        if outcome in ("reached", "preempted"):
+            self._residency.put(grant.run, grant.lease, training)
+        self._saver.save(grant.run, lambda: self._saved(grant, layout, checkpoint, done), is_live=checkpoint.is_live)
+        self._send(LeaseTrained(lease=grant.lease, outcome=outcome, step=training.step))
+        return None
 
-    @staticmethod
-    def _save(grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> None:
-        """Write the lease's checkpoint; a run's first is read back, so that one that cannot be fails early."""
+    def _saved(self, grant: Grant, layout: ExperimentLayout, checkpoint: Checkpoint, done: LeaseDone) -> LeaseDone:
+        """Write a checkpoint, in the saver's thread; a run's first is read back, so that one that cannot be fails."""
+        started = time.perf_counter()
         weights, state = layout.checkpoint(grant.run_id, grant.lease)
-        save_checkpoint(weights, state, training.weights(), training.state())
-        if grant.base_lease:
-            return
         try:
-            load_state(state)
-        except pickle.UnpicklingError as error:
-            message = (
-                "The run state cannot be read back from its checkpoint. State of a model's get_extra_state and of an "
-                f"optimizer must be tensors, numbers, strings, or lists and dictionaries of them ({error})."
-            )
-            raise SpecError(message) from error
+            save_checkpoint(weights, state, checkpoint.tensors, checkpoint.state)
+            if not grant.base_lease:
+                _read_back(state)
+        except UnsavedError as error:
+            return self._unsaved(grant, error)
+        except BaseException as error:  # noqa: BLE001 - what cannot be written fails its run alone
+            failed = self._failed(grant, layout, error)
+            failed.points = done.points
+            return failed
+        done.saving = time.perf_counter() - started
+        return done
 
     def _obtain(self, grant: Grant, layout: ExperimentLayout) -> TrainingRun:
         """The run in the state that the base lease committed: from memory, from disk, or made anew."""
         resident = self._residency.take(grant.run, grant.base_lease)
         if resident is not None:
+            self._saver.wait_for(grant.run, live=True)
             return resident
+        self._settle(grant.run)
         training = TrainingRun(self._plan(grant), self._spec_class(layout, grant.spec_hash), self._device)
         self._check_steps(grant, training)
         weights, state = layout.checkpoint(grant.run_id, grant.base_lease)
@@ -311,8 +359,8 @@ class Slot:
 
     def _failed(self, grant: Grant, layout: ExperimentLayout, error: BaseException) -> LeaseDone:
         text = user_traceback(error, layout.spec, layout.spec_folder_of_user())
-        with contextlib.suppress(OSError):
-            os.write(2, text.encode(errors="backslashreplace"))  # the run's log, also when sys.stderr is closed
+        with contextlib.suppress(OSError), layout.log(grant.run_id).open("ab") as log:
+            log.write(text.encode(errors="backslashreplace"))
         return LeaseDone(
             lease=grant.lease,
             outcome="failed",
@@ -321,6 +369,17 @@ class Slot:
             error=describe(error, layout.spec),
             traceback=text,
         )
+
+
+def _read_back(state: Path) -> None:
+    try:
+        load_state(state)
+    except pickle.UnpicklingError as error:
+        message = (
+            "The run state cannot be read back from its checkpoint. State of a model's get_extra_state and of an "
+            f"optimizer must be tensors, numbers, strings, or lists and dictionaries of them ({error})."
+        )
+        raise SpecError(message) from error
 
 
 def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:

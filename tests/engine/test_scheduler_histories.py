@@ -17,6 +17,7 @@ from rapidfire_lab.engine.scheduler import (
     Scheduler,
     SlotDown,
     SlotDying,
+    SlotFreed,
     SlotUp,
     StopAsked,
 )
@@ -34,6 +35,8 @@ class Histories(RuleBasedStateMachine):
         self.dying = set()
         self.open = {}
         """Leases by number that a slot works on; also those of deleted runs, until the slot answers."""
+        self.saving = {}
+        """Leases by number that a slot has trained and is writing, with the outcome and step that they will have."""
         self.over = []
         """Leases that slots took with them when they died."""
         self.committed = {}
@@ -61,9 +64,14 @@ class Histories(RuleBasedStateMachine):
         self.last_lease = grant.lease
         assert grant.slot in self.up - self.dying
         assert grant.slot not in {other.slot for other in self.open.values()}
-        assert self.status[grant.run] == "waiting"
+        assert self.status[grant.run] == ("waiting" if grant.base is None else "leased")
         total = self.totals[grant.run]
-        assert grant.from_step == self.committed[grant.run]
+        if grant.base is None:
+            assert grant.from_step == self.committed[grant.run]
+            assert not [other for other, _, _ in self.saving.values() if other.run == grant.run]
+        else:
+            base, outcome, step = self.saving[grant.base]
+            assert (base.run, base.slot, outcome, step) == (grant.run, grant.slot, "reached", grant.from_step)
         # A run that was stopped in its last validation has that alone to do.
         assert grant.from_step < grant.to_step <= total or grant.from_step == grant.to_step == total
         self.status[grant.run] = "leased"
@@ -73,8 +81,7 @@ class Histories(RuleBasedStateMachine):
         assert self.open[preempt.lease].slot == preempt.slot
 
     def on_LeaseLost(self, lost):  # noqa: N802
-        assert self.over[-1].lease == lost.lease
-        assert self.over[-1].run == lost.run
+        assert (lost.lease, lost.run) in [(lease.lease, lease.run) for lease in self.over]
         assert self.status[lost.run] == "leased"
         assert self.scheduler.lease_holder(lost.lease) is None
 
@@ -136,6 +143,36 @@ class Histories(RuleBasedStateMachine):
     def lose(self, slot):
         for lease in [lease for lease, grant in self.open.items() if grant.slot == slot]:
             self.over.append(self.open.pop(lease))
+        for lease in [lease for lease, (grant, _, _) in self.saving.items() if grant.slot == slot]:
+            self.over.append(self.saving.pop(lease)[0])
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), outcome=st.sampled_from(["reached", "preempted", "converged"]))
+    def lease_is_trained(self, data, outcome):
+        grant = self.open.pop(data.draw(st.sampled_from(sorted(self.open))))
+        step = grant.to_step
+        if outcome == "preempted":
+            step = data.draw(st.integers(grant.from_step, grant.to_step))
+        elif outcome == "reached" and step == self.totals[grant.run]:
+            outcome = "finished"
+        self.saving[grant.lease] = (grant, outcome, step)
+        self.tell(SlotFreed(grant.lease, outcome, step))
+
+    @precondition(lambda self: self.saving)
+    @rule(data=st.data(), works=st.sampled_from([True, True, True, False]), how=st.sampled_from(["failed", "unsaved"]))
+    def lease_is_saved(self, data, works, how):
+        """A slot writes in order: the oldest lease of one of the slots."""
+        slot = data.draw(st.sampled_from(sorted({grant.slot for grant, _, _ in self.saving.values()})))
+        self.saved(min(lease for lease, (grant, _, _) in self.saving.items() if grant.slot == slot), works or how)
+
+    def saved(self, lease, works=True):  # noqa: FBT002
+        grant, outcome, step = self.saving.pop(lease)
+        held = self.scheduler.lease_holder(lease) is not None
+        if works is True and held:
+            self.committed[grant.run] = step
+        elif works == "unsaved" and held:
+            self.over.append(grant)
+        self.tell(LeaseEnded(lease, outcome if works is True else works, step, step - grant.from_step, 0.1))
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), outcome=st.sampled_from(["reached", "preempted", "converged", "failed"]))
@@ -149,9 +186,11 @@ class Histories(RuleBasedStateMachine):
         self.end(grant, outcome, step, seconds=data.draw(st.sampled_from([0.0, 0.01, 5.0])))
 
     def end(self, grant, outcome, step, seconds=0.1):
+        for lease in sorted(lease for lease, (other, _, _) in self.saving.items() if other.run == grant.run):
+            self.saved(lease)  # a slot says first what it has written of the run
         del self.open[grant.lease]
         if self.scheduler.lease_holder(grant.lease) is None:
-            assert self.status[grant.run] == "deleted"
+            assert self.status[grant.run] == "deleted" or grant.base is not None
             outcome = "discarded"
         elif outcome != "failed":
             self.committed[grant.run] = step
@@ -202,7 +241,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def every_run_is_somewhere(self):
-        phases = {key: run.phase for key, run in self.scheduler.runs.items()}
+        phases = {key: "leased" if run.phase == "saving" else run.phase for key, run in self.scheduler.runs.items()}
         assert phases == {key: self.status[key] for key in self.runs_in("waiting", "leased", "stopped")}
 
     def teardown(self):
@@ -211,7 +250,10 @@ class Histories(RuleBasedStateMachine):
             if not self.draining:
                 self.slot_up(slot)
         leases = sum(total + 1 for total in self.totals.values())
-        while self.open:
+        while self.open or self.saving:
+            if self.saving:
+                self.saved(min(self.saving))
+                continue
             assert leases >= 0, "leases without progress"
             leases -= 1
             grant = self.open[min(self.open)]
