@@ -67,6 +67,9 @@ class Node:
         environment = {
             "OMP_NUM_THREADS": str(self._threads),
             "MKL_NUM_THREADS": str(self._threads),
+            # Or else a loaded machine may take fewer, and round otherwise.
+            "MKL_DYNAMIC": "FALSE",
+            "OMP_DYNAMIC": "FALSE",
             "CUDA_VISIBLE_DEVICES": self._devices[index % len(self._devices)] if self._devices else "",
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "PYTHONUNBUFFERED": "1",
