@@ -156,6 +156,11 @@ class Hooks:
         self._recorded = RecordedConfig(cfg, self.recorder)
         self._arity = {hook: _positional(self.spec, hook) for hook in HOOK_PARAMETERS if self.has(hook)}
 
+    @property
+    def folder(self) -> Path | None:
+        """The spec's snapshot, if it was loaded from one."""
+        return _snapshot_on_path.folder if _snapshot_on_path else None
+
     def has(self, hook: str) -> bool:
         return callable(getattr(self.spec, hook, None))
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rapidfire_lab.configs import Config
 from rapidfire_lab.configs.config import ReadOnlyDict
+from rapidfire_lab.worker.prepared.modules import state_of_file
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, KeysView, ValuesView
 
-Kind = Literal["value", "all"]
+Kind = Literal["value", "all", "file"]
 Question = tuple[Kind, tuple[str, ...]]
-"""What is the value at this path (of a mapping: is it one), or what is all that is below it."""
+"""What is the value at this path (of a mapping: is it one), or what is all that is below it; or what is this file."""
 
 ABSENT = ""
 A_MAPPING = "{"
@@ -25,8 +26,13 @@ EVERYTHING: Question = ("all", ())
 
 
 def answer(cfg: Mapping[str, Any], question: Question) -> str:
-    """How a config answers: JSON, with the keys of a mapping in their order; or ``ABSENT``, or ``A_MAPPING``."""
+    """How a config answers: JSON, with the keys of a mapping in their order; or ``ABSENT``, or ``A_MAPPING``.
+
+    Files answer for themselves.
+    """
     kind, path = question
+    if kind == "file":
+        return state_of_file(path[0])
     value: Any = cfg
     for key in path:
         if not isinstance(value, Mapping) or key not in value:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rapidfire_lab.worker.prepared.codec import Layout, NotStorableError, encode
+from rapidfire_lab.worker.prepared.modules import foreign_files
 from rapidfire_lab.worker.prepared.questions import Facts
 from rapidfire_lab.worker.prepared.segment import StampedRow
 from rapidfire_lab.worker.prepared.store import digest
@@ -62,6 +63,8 @@ class SharedRows:
         self._files = files
         self._off = False
         self._keeps = True
+        self._in_vain = False
+        """Whether rows can as well be prepared each time, or cannot be kept."""
         self._is_worth_it = False
         self._sampled = False
         self._compared = False
@@ -72,6 +75,8 @@ class SharedRows:
         """By name, whether the facts of a shelf hold for this run."""
         self._target_key = (-1, -1)
         self._target_name = ""
+        self._modules = 0
+        """How many were loaded when it was last looked for the user's own."""
         self._seconds = 1e-3
         """What preparing a row takes."""
         self._stamps = np.zeros(len(partition), np.uint64)
@@ -81,7 +86,7 @@ class SharedRows:
 
     def minibatch(self, positions: Sequence[int]) -> Any | None:
         """What `default_collate` makes of rows, where they are all there and can be put together at once."""
-        if self._off or not self._compared:
+        if self._off or self._in_vain or not self._compared:
             return None
         self._enter()
         places = np.array(positions)
@@ -95,7 +100,7 @@ class SharedRows:
 
         Unless it gives None: then the rows are the caller's to prepare, and generators may have moved.
         """
-        if self._off:
+        if self._off or self._in_vain:
             return None
         self._enter()
         rows: dict[int, Any] = {}
@@ -112,6 +117,7 @@ class SharedRows:
             self._switches = now
             self._base = digest([self._fixed, now])
             self._holds = {}
+            self._target_key = (-1, -1)
             self._look()
 
     def _shelves(self) -> list[Shelf]:
@@ -143,8 +149,8 @@ class SharedRows:
                 break
             places = np.array(positions)
             found = shelf.has(places, self._stamps_of(places))
-            if found.any() and not self._compared:
-                self._compare(shelf, int(places[found][0]))
+            if found.any() and not self._compared and not self._compare(shelf, int(places[found][0])):
+                break
             rows.update((position, shelf.row(position)) for position in places[found].tolist())
             positions = places[~found].tolist()
         return positions
@@ -156,7 +162,7 @@ class SharedRows:
         stamps: Stamps = self._stamps[places]
         return stamps
 
-    def _compare(self, shelf: Shelf, position: int) -> None:
+    def _compare(self, shelf: Shelf, position: int) -> bool:
         """Prepare one row of those that this run did not, to see that it would have been the same."""
         self._compared = self._is_worth_it = True
         before = RngState.capture(cuda=cuda_is_used())
@@ -164,8 +170,9 @@ class SharedRows:
         if not before.unchanged():
             before.restore()
         elif own and own.data == shelf.contents(position) and own.layout == shelf.layout(position).text:
-            return
+            return True
         self._stop_sharing(shelf, f"row {position} is not what another process made of it")
+        return False
 
     # Preparing
 
@@ -194,6 +201,10 @@ class SharedRows:
 
     def _target(self) -> Shelf | None:
         """The shelf for what this run prepares now; None when the disk does not take it."""
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            files = foreign_files(self._hooks.folder)
+            self._hooks.recorder.asked.update(("file", (file,)) for file in files)
         key = len(self._hooks.recorder.asked), len(self._holds)
         if key == self._target_key and (shelf := self._store.open(self._base, self._target_name, len(self._partition))):
             return shelf
@@ -248,7 +259,7 @@ class SharedRows:
     def _keep(self, fresh: dict[int, Any], stamps: dict[int, int]) -> None:
         kept = {position: encoded for position, row in fresh.items() if (encoded := self._encoded(row))}
         if not kept or not (self._is_worth_it or self._would_be_worth_it(list(kept.values()))):
-            self._off = True
+            self._keeps, self._in_vain = False, True
             return
         self._is_worth_it = True
         rows = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -52,10 +53,10 @@ class StampedRow(NamedTuple):
 
 
 class SegmentWriter:
-    """A new file in a folder."""
+    """A new file in a folder; the names of files are in the order of their making."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / f"{uuid4().hex}{SUFFIX}"
+        path = folder / f"{time.time_ns():020}-{uuid4().hex}{SUFFIX}"
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
 
     def __del__(self) -> None:

@@ -56,8 +56,8 @@ class Shelf:
         self._entries = np.zeros(rows, ENTRY)
         self._segment_of = np.full(rows, _NOWHERE, np.int32)
         self._checked = np.zeros(rows, bool)
-        self._segments: dict[str, Segment] = {}
-        self._in_order: list[Segment] = []
+        self._segments: list[Segment] = []
+        self._known: set[str] = set()
         self._layouts: list[Layout] = []
         self._layout_ids: dict[bytes, int] = {}
         self._writer: SegmentWriter | None = None
@@ -96,12 +96,11 @@ class Shelf:
         with contextlib.suppress(OSError):
             names = os.listdir(self.folder)  # noqa: PTH208 - of each minibatch
             self.is_banned = self.is_banned or _BANNED in names
-            new = [name for name in names if name.endswith(SUFFIX) and name not in self._segments]
             # In the order of their making, so that what was made anew is what counts.
-            for path in sorted((self.folder / name for name in new), key=lambda path: path.stat().st_mtime_ns):
-                self._segments[path.name] = segment = Segment(path)
-                self._in_order.append(segment)
-        for number, segment in enumerate(self._in_order):
+            for name in sorted(name for name in names if name.endswith(SUFFIX) and name not in self._known):
+                self._known.add(name)
+                self._segments.append(Segment(self.folder / name))
+        for number, segment in enumerate(self._segments):
             for block in segment.new_blocks():
                 self._take_in(block, number)
 
@@ -142,7 +141,7 @@ class Shelf:
         return memoryview(self._buffer(position))[start : start + int(entry["length"])]
 
     def _buffer(self, position: int) -> Any:
-        return self._in_order[self._segment_of[position]].buffer
+        return self._segments[self._segment_of[position]].buffer
 
     def layout(self, position: int) -> Layout:
         return self._layouts[int(self._entries["layout"][position])]
@@ -172,7 +171,7 @@ class Shelf:
         segments = self._segment_of[positions]
         for number in set(segments.tolist()):
             mine = segments == number
-            buffer = self._in_order[number].buffer
+            buffer = self._segments[number].buffer
             windows = np.ndarray((len(buffer) - length + 1,), rows.dtype, buffer, strides=(1,))
             rows[mine] = windows[offsets[mine]]
         return rows.view(np.uint8).reshape(len(positions), length)

@@ -79,7 +79,8 @@ class ObjectFiles:
     """Stamp of files that are missing or were changed this moment: of rows that are not to be kept."""
 
     def __init__(self, partition: Partition, columns: Sequence[str]) -> None:
-        self._columns = [partition.texts(name) for name in columns]
+        texts = (partition.texts(name) for name in columns)
+        self._columns = [column for column in texts if column is not None]
 
     def __bool__(self) -> bool:
         return bool(self._columns)
