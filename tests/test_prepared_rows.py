@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -55,8 +56,11 @@ def counted(notes):
     return Counter(lines)
 
 
-def fit(name, handle, group, spec=SPEC):
-    experiment = Experiment(spec, name)
+NAMES = (f"fit-{number}" for number in itertools.count())
+
+
+def fit(handle, group, spec=SPEC):
+    experiment = Experiment(spec, next(NAMES))
     experiment.run_fit(handle, group, seed=SEED, num_chunks=3)
     assert list(experiment.get_runs_info()["status"]) == ["completed"] * len(group), experiment.get_runs_info()["error"]
     found = fingerprint(experiment)
@@ -66,24 +70,24 @@ def fit(name, handle, group, spec=SPEC):
 
 def test_a_row_is_prepared_once_for_runs_epochs_slots_fits_and_engines(home, reviews, notes, tmp_path):
     group = configs(notes, widths=(4, 6, 8, 10))
-    found = fit("first", reviews, group)
+    found = fit(reviews, group)
     calls = counted(notes)
     assert len(calls) == TRAIN_ROWS + VALIDATION_ROWS
     # Some rows are prepared twice to see whether they are the same: samples, and one of each run and partition. A slot
     # that waits for long prepares what it waits for.
     assert sum(calls.values()) <= 1.15 * len(calls)
-    assert fit("second", reviews, group) == found
+    assert fit(reviews, group) == found
     assert sum(counted(notes).values()) <= 2 * len(group) * 2
     EngineClient().stop()
-    assert fit("third", reviews, group) == found
+    assert fit(reviews, group) == found
     assert sum(counted(notes).values()) <= 2 * len(group) * 2
-    assert fit("alone", reviews, group, SPECS / "counted_alone.py") == found
+    assert fit(reviews, group, SPECS / "counted_alone.py") == found
     assert sum(counted(notes).values()) >= 4 * 2 * (TRAIN_ROWS + VALIDATION_ROWS)
 
 
 def test_text_equals_the_plain_loop(home, reviews, notes, tmp_path):
     group = configs(notes, 10, 20)
-    experiment = Experiment(SPEC, "plain")
+    experiment = Experiment(SPEC, "text-like-plain-loop")
     experiment.run_fit(reviews, group, seed=SEED, num_chunks=3)
     calls = counted(notes)
     # Two configs differ in a knob that row_prep reads, two in one that it does not.
@@ -97,7 +101,7 @@ def test_text_equals_the_plain_loop(home, reviews, notes, tmp_path):
 
 def test_a_slot_that_is_killed_while_it_prepares_changes_nothing(home, reviews, notes):
     group = configs(notes)
-    experiment = Experiment(SPEC, "killed")
+    experiment = Experiment(SPEC, "killed-while-preparing")
     experiment.run_fit(reviews, group, seed=SEED, num_chunks=3, wait=False)
     for lines in (40, 150):
         wait_until(lambda lines=lines: notes.exists() and notes.read_text().count("\n") > lines, f"{lines} rows")
@@ -107,14 +111,14 @@ def test_a_slot_that_is_killed_while_it_prepares_changes_nothing(home, reviews, 
     found = fingerprint(experiment)
     experiment.end()
     counted(notes)
-    assert fit("after", reviews, group) == found
+    assert fit(reviews, group) == found
     assert sum(counted(notes).values()) <= 2 * len(group) * 2
-    assert fit("alone", reviews, group, SPECS / "counted_alone.py") == found
+    assert fit(reviews, group, SPECS / "counted_alone.py") == found
 
 
 def test_damaged_files_are_not_used(home, reviews, notes):
     group = configs(notes, widths=(4,))
-    found = fit("first", reviews, group)
+    found = fit(reviews, group)
     EngineClient().stop()
     for path in home.prepared.glob("*/*/*.rows"):
         content = bytearray(path.read_bytes())
@@ -122,7 +126,7 @@ def test_damaged_files_are_not_used(home, reviews, notes):
             content[place] ^= 0xFF
         path.write_bytes(content)
     counted(notes)
-    assert fit("second", reviews, group) == found
+    assert fit(reviews, group) == found
     assert sum(counted(notes).values()) > 10
 
 
@@ -131,13 +135,13 @@ def test_an_image_that_was_changed_is_read_by_the_next_run_fit(home, digits, tmp
     handle = digits_handle(tmp_path / "digits", fraction=0.1)
     group = contract.SIX_CONFIGS[2:3]
     shelves = set(home.prepared.glob("*/*"))
-    before = fit("before", handle, group, SPECS / "digits_augmented.py")
+    before = fit(handle, group, SPECS / "digits_augmented.py")
     assert len(set(home.prepared.glob("*/*")) - shelves) >= 2
     changed = contract.tables(handle, tmp_path / "store")["train"]["image"].iloc[3]
     with Image.open(changed) as image:
         inverted = Image.fromarray(255 - np.asarray(image))
     inverted.save(changed)
-    experiment = Experiment(SPECS / "digits_augmented.py", "after")
+    experiment = Experiment(SPECS / "digits_augmented.py", "changed-image")
     experiment.run_fit(handle, group, seed=SEED)
     [expected] = contract.plain_results(
         SPECS / "digits_augmented.py", group, contract.tables(handle, tmp_path / "store"), SEED
@@ -149,7 +153,7 @@ def test_an_image_that_was_changed_is_read_by_the_next_run_fit(home, digits, tmp
 
 def test_nothing_is_kept_where_there_is_to_be_no_room(reviews, notes, tmp_path):
     with engine_home(tmp_path / "home", slots=1, tracking=False, device="cpu", prepared_gigabytes=0) as home:
-        fit("none", reviews, configs(notes, widths=(4,)))
+        fit(reviews, configs(notes, widths=(4,)))
         assert not home.prepared.exists()
         assert sum(counted(notes).values()) == 2 * (TRAIN_ROWS + VALIDATION_ROWS)
 

@@ -267,6 +267,8 @@ class SharedRows:
             for position, row in kept.items()
             if stamps[position] != self._files.UNKNOWN
         ]
+        for position, stamp, _ in rows:
+            self._stamps[position] = stamp
         shelf = self._target()
         if shelf is None or not rows:
             return
@@ -277,11 +279,8 @@ class SharedRows:
             self._stop_keeping(error)
 
     def _would_be_worth_it(self, rows: list[EncodedRow]) -> bool:
-        decoded = [(Layout(row.layout), bytearray(row.data)) for row in rows]
-        start = time.perf_counter()
-        for layout, data in decoded:
-            layout.decode(data, 0, len(data))
-        return self._seconds > _WORTH_SECONDS + _WORTH * (time.perf_counter() - start) / len(rows)
+        # Medians, since a machine that is busy with other things makes some rows look slow.
+        return self._seconds > _WORTH_SECONDS + _WORTH * statistics.median(map(_seconds_to_decode, rows))
 
     def _prepared(self, position: int) -> Any:
         return self._hooks.row_prep(self._partition.row(position), self._mode)
@@ -309,3 +308,10 @@ class SharedRows:
     def _tell(self, what: str) -> None:
         """Say something in the run's log."""
         sys.stderr.write(f"rapidfire-lab: prepared rows of {self._mode!r} {what}.\n")
+
+
+def _seconds_to_decode(row: EncodedRow) -> float:
+    layout, data = Layout(row.layout), bytearray(row.data)
+    start = time.perf_counter()
+    layout.decode(data, 0, len(data))
+    return time.perf_counter() - start

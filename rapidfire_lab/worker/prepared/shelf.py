@@ -7,6 +7,7 @@ import fcntl
 import os
 import time
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,6 +45,11 @@ Positions = np.ndarray[Any, np.dtype[np.int64]]
 Stamps = np.ndarray[Any, np.dtype[np.uint64]]
 
 
+@lru_cache(maxsize=4096)
+def _layout(text: bytes) -> Layout:
+    return Layout(text)
+
+
 class Shelf:
     """A folder of segments, and the index of their rows.
 
@@ -58,7 +64,7 @@ class Shelf:
         self._checked = np.zeros(rows, bool)
         self._segments: list[Segment] = []
         self._known: set[str] = set()
-        self._layouts: list[Layout] = []
+        self._layouts: list[bytes] = []
         self._layout_ids: dict[bytes, int] = {}
         self._writer: SegmentWriter | None = None
         self.is_banned = False
@@ -116,7 +122,7 @@ class Shelf:
     def _layout_id(self, text: bytes) -> int:
         if text not in self._layout_ids:
             self._layout_ids[text] = len(self._layouts)
-            self._layouts.append(Layout(text))
+            self._layouts.append(text)
         return self._layout_ids[text]
 
     def has(self, positions: Positions, stamps: Stamps) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -144,7 +150,7 @@ class Shelf:
         return self._segments[self._segment_of[position]].buffer
 
     def layout(self, position: int) -> Layout:
-        return self._layouts[int(self._entries["layout"][position])]
+        return _layout(self._layouts[int(self._entries["layout"][position])])
 
     def row(self, position: int) -> Any:
         """Make a row that `has` has found."""
@@ -155,7 +161,7 @@ class Shelf:
         """Make of rows that `has` has found what `default_collate` would; None where that takes the rows themselves."""
         entries = self._entries[positions]
         first = entries[0]
-        layout = self._layouts[first["layout"]]
+        layout = _layout(self._layouts[first["layout"]])
         if not layout.can_stack or (entries["layout"] != first["layout"]).any():
             return None
         length = int(first["length"])
