@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _WORTH = 2.0
 """Preparing a row must take so many times as long as making it of its bytes, for it to be kept."""
 _WORTH_SECONDS = 20e-6
-"""And besides so long: keeping a row takes time, too, and is to pay off when it is used twice more."""
+"""And besides so long: keeping a row takes some 100 µs, too, and is to pay off when it is used a few times."""
 _SECONDS_AT_ONCE = 2e-3
 """The least work that is begun between two looks at what others have done."""
 _SAMPLED = 64
