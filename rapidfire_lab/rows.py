@@ -221,7 +221,7 @@ def _trends(
         (run.id, step)
         for run in runs
         if not last.get(run.id)
-        for step in _spaced(max(run.step, run.live_step), TREND_VALUES)
+        for step in _spaced(_begin(run) + 1, max(run.step, run.live_step), TREND_VALUES)
     ]
     trends: dict[int, list[float | None]] = {}
     for name, per, places in ((metric, "epoch", by_epoch), (FALLBACK_METRIC, "step", by_step)):
@@ -233,12 +233,20 @@ def _trends(
 
 
 def _epoch_ends(run: RunRecord, last_step: int) -> list[int]:
-    epochs = last_step // max(1, run.steps_per_epoch)
-    return [epoch * run.steps_per_epoch for epoch in _spaced(epochs, TREND_VALUES)]
+    size = max(1, run.steps_per_epoch)
+    # An epoch whose minibatches are all the parent's may have been left without its end.
+    first = max(1, -(-_begin(run) // size))
+    return [epoch * run.steps_per_epoch for epoch in _spaced(first, last_step // size, TREND_VALUES)]
 
 
-def _spaced(count: int, most: int) -> list[int]:
-    """Up to ``most`` of the numbers 1 to ``count``, evenly spaced, with the first and the last."""
+def _begin(run: RunRecord) -> int:
+    """The step after which the points of a run begin: what came before is its parent's."""
+    return (run.parent_step or 0) if run.continue_position else 0
+
+
+def _spaced(first: int, last: int, most: int) -> list[int]:
+    """Up to ``most`` of the numbers from ``first`` to ``last``, evenly spaced, with both ends."""
+    count = last - first + 1
     if count <= most:
-        return list(range(1, count + 1))
-    return [1 + round(index * (count - 1) / (most - 1)) for index in range(most)]
+        return list(range(first, last + 1))
+    return [first + round(index * (count - 1) / (most - 1)) for index in range(most)]

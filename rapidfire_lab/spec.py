@@ -35,7 +35,16 @@ class MLSpec:
 
     What a spec keeps on ``self`` outside ``initialize_run`` is not part of the run state: a run may move to another
     process between two minibatches. The same holds for module attributes outside ``state_dict()``.
+
+    Attributes
+    ----------
+    share_prepared_rows
+        Whether what ``row_prep`` gives for a row may be kept on disk, and given to all runs whose configs agree in the
+        knobs that ``initialize_run`` and ``row_prep`` have read. False where ``row_prep`` depends on something else
+        than its arguments, ``initialize_run`` and random numbers: the time, say, or a file that no locator names.
     """
+
+    share_prepared_rows: bool = True
 
     def initialize_run(self, misc_path: str | None, cfg: Mapping[str, Any], mode: Mode) -> None:
         """Make read-only objects that the other hooks share, e.g. a tokenizer. Optional.

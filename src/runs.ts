@@ -97,3 +97,25 @@ export function statusCaption(
       return trans.__('Can be resumed from its last commit');
   }
 }
+
+/**
+ * What ended a run; a word of a newer engine stands for itself.
+ */
+export function endingText(endedBy: string, trans: TranslationBundle): string {
+  switch (endedBy) {
+    case 'epochs':
+      return trans.__('all epochs trained');
+    case 'converged':
+      return trans.__('converged');
+    case 'user':
+      return trans.__('stopped by the user');
+    case 'policy':
+      return trans.__('stopped by a policy');
+    case 'search':
+      return trans.__('stopped by the search');
+    case 'error':
+      return trans.__('an error');
+    default:
+      return endedBy;
+  }
+}

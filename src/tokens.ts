@@ -68,7 +68,7 @@ export interface IRun {
   /** Asked for and not yet in effect: the run is stopping. */
   wanted: 'stopped' | null;
 
-  /** Why a run ended, in a word: "epochs", "user", "convergence", "error" ... */
+  /** Why a run ended, in a word: "epochs", "converged", "user", "policy", "error" ... */
   ended_by: string | null;
 
   source: string;
@@ -160,8 +160,13 @@ export interface IRunDetail extends IRun {
   config: IRunConfig;
   traceback: string | null;
 
+  /** Position of its last commit, which a warm start would begin with. */
+  committed_step: number;
+
   /** Position of the parent that a warm start took over. */
   parent_step: number | null;
+
+  /** Whether a warm start goes on at that position, instead of at a first epoch of its own. */
   continue_position: boolean;
 
   /** What a warm start carried over from the parent, and what not. */
@@ -227,9 +232,12 @@ export interface IOperation {
   id: number;
   time: number;
   run_id: number | null;
+
+  /** Last commit of the run when the operation met it; null in lines of older engines. */
+  step: number | null;
   operation: string;
 
-  /** Who asked: "user", or the name of a policy or search. */
+  /** Who asked: "user", or what else did, such as "policy halving". */
   origin: string;
   arguments: ReadonlyPartialJSONObject;
   result: string;
@@ -291,6 +299,8 @@ export interface IOperationRequest {
 
   /** For "clone": start from the parent's weights. */
   warm_start?: boolean;
+
+  /** With `warm_start`: go on at the parent's epoch and minibatch. */
   continue_position?: boolean;
 }
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import psutil
@@ -22,6 +23,10 @@ from rapidfire_lab.engine.launcher import MARKER_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# A loaded machine is slow, and no test is about that.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 SPECS = Path(__file__).resolve().parent / "specs"

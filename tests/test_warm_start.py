@@ -182,7 +182,7 @@ def test_what_cannot_go_on_at_its_parents_position_is_refused(experiment, points
         ({"batch_size": 16}, r"'train.batch_size' is 32 in run 1 and 16 in the clone.*Leave it as it is"),
         ({"gradient_accumulation_steps": 2, "epochs": 2}, r"'train.gradient_accumulation_steps' is 1 in run 1"),
         ({"named_metrics": [], "epochs": 2}, r"'named_metrics' is \['top1_accuracy'\] in run 1"),
-        ({"pause": 0.1}, r"Run 1 has completed 1 epochs, .* as in \{\"epochs\": 2\}"),
+        ({"pause": 0.1}, r"'train.epochs' is 1 in the clone, and run 1 has completed 1: .* as in \{\"epochs\": 2\}"),
     ):
         with pytest.raises(OperationError, match=words):
             experiment.clone(1, changes, warm_start=True, continue_position=True)

@@ -44,6 +44,9 @@ notes = Notes()
 
 
 class MLSpec:
+    # A minibatch begins with its first row.
+    share_prepared_rows = False
+
     def row_prep(self, row, cfg, mode):
         notes.row(cfg)
         with Image.open(row["image"]) as image:

@@ -62,6 +62,10 @@ class Partition:
             raise IndexError(f"row {place} of a partition of {len(self)} rows")
         return pd.Series(self._values(place), index=self._index, name=place, copy=False)
 
+    def texts(self, column: str) -> pa.ChunkedArray | None:
+        """A column as Arrow has it; None if it holds numbers alone, as one without any text does."""
+        return dict(self._others).get(self.columns.index(column))
+
     def _values(self, place: int) -> npt.NDArray[Any]:
         if len(self._numeric) == 1 and not self._others:
             _, matrix = self._numeric[0]

@@ -107,10 +107,11 @@ def _check_position(parent: RunRecord, leaf: dict[str, Any]) -> None:
                 "epoch."
             )
             raise OperationError(message)
-    if parent.completed_epochs >= leaf["train"]["epochs"]:
+    epochs = leaf["train"]["epochs"]
+    if parent.completed_epochs >= epochs:
         message = (
-            f"Run {parent.run_id} has completed {parent.completed_epochs} epochs, and the clone is to have no more: "
-            f'give it more to go on, as in {{"epochs": {parent.completed_epochs + 1}}}.'
+            f"'train.epochs' is {epochs} in the clone, and run {parent.run_id} has completed "
+            f'{parent.completed_epochs}: give it more to go on, as in {{"epochs": {parent.completed_epochs + 1}}}.'
         )
         raise OperationError(message)
 

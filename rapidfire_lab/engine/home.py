@@ -89,6 +89,11 @@ class EngineHome:
         return self.root / "data"
 
     @property
+    def prepared(self) -> Path:
+        """Rows that slots have prepared, for all runs."""
+        return self.root / "prepared"
+
+    @property
     def experiments(self) -> Path:
         return self.root / "experiments"
 

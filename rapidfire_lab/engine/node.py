@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from rapidfire_lab.engine.children import Child, Children
-from rapidfire_lab.engine.settings import EngineSettings, available_cores
+from rapidfire_lab.engine.settings import EngineSettings, available_cores, prepared_bytes
 from rapidfire_lab.errors import EngineError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Node:
         cores = available_cores()
         self._slots = settings.slots or (len(self._devices) if self._devices else cores)
         self._threads = settings.threads_per_slot or max(1, cores // self._slots)
+        self._prepared_bytes = prepared_bytes(settings, home.prepared)
         self._children = Children()
         self.drain_asked = False
         if settings.tracking:
@@ -63,10 +64,15 @@ class Node:
             "threads": self._threads,
             "sharing": math.ceil(self._slots / max(1, len(self._devices))),
             "memory-fraction": self._settings.memory_fraction,
+            "prepared": self._home.prepared,
+            "prepared-bytes": self._prepared_bytes,
         }
         environment = {
             "OMP_NUM_THREADS": str(self._threads),
             "MKL_NUM_THREADS": str(self._threads),
+            # Or else a loaded machine may take fewer, and round otherwise.
+            "MKL_DYNAMIC": "FALSE",
+            "OMP_DYNAMIC": "FALSE",
             "CUDA_VISIBLE_DEVICES": self._devices[index % len(self._devices)] if self._devices else "",
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
             "PYTHONUNBUFFERED": "1",

@@ -102,6 +102,7 @@ def _operation(record: OperationRecord) -> dict[str, Any]:
         "id": record.id,
         "time": record.time,
         "run_id": record.run_id,
+        "step": record.step,
         "operation": record.operation,
         "origin": record.origin,
         "arguments": hide_secrets(json.loads(record.arguments)),

@@ -183,6 +183,7 @@ def _read_run(journal: JournalReader, name: str, run_id: str) -> dict[str, Any]:
         "experiment": experiment.name,
         "config": _config(run),
         "traceback": run.traceback,
+        "committed_step": run.step,
         "parent_step": run.parent_step,
         "continue_position": run.continue_position,
         "carried": json.loads(run.carried) if run.carried else None,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.spec import HOOK_PARAMETERS, REQUIRED_HOOKS, MLSpec
 from rapidfire_lab.spec_source import SPEC_CLASS, SpecSource
-from rapidfire_lab.worker.rng import own_rng
+from rapidfire_lab.worker.prepared.questions import EVERYTHING, RecordedConfig, Recorder
+from rapidfire_lab.worker.rng import RngState, cuda_is_used, own_rng
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -139,27 +140,49 @@ def _complete(found: type) -> type[MLSpec]:
 
 
 class Hooks:
-    """A spec instance of one run, called the way the engine calls it: with as many arguments as a hook takes."""
+    """A spec instance of one run, called the way the engine calls it: with as many arguments as a hook takes.
+
+    ``recorder`` has what rows depend on: the questions that were asked of the config while rows were prepared, and
+    before in `initialize_run`.
+    """
 
     def __init__(self, spec_class: type[MLSpec], cfg: Config) -> None:
+        self._before = RngState.capture(cuda=cuda_is_used())
         self.spec = spec_class()
         self.cfg = cfg
+        self.recorder = Recorder()
+        self.drew_at_start = False
+        """Whether the spec's constructor or `initialize_run` has drawn random numbers."""
+        self._recorded = RecordedConfig(cfg, self.recorder)
         self._arity = {hook: _positional(self.spec, hook) for hook in HOOK_PARAMETERS if self.has(hook)}
+
+    @property
+    def folder(self) -> Path | None:
+        """The spec's snapshot, if it was loaded from one."""
+        return _snapshot_on_path.folder if _snapshot_on_path else None
 
     def has(self, hook: str) -> bool:
         return callable(getattr(self.spec, hook, None))
 
     def initialize_run(self, misc_path: str | None, mode: Mode) -> None:
-        self._call("initialize_run", misc_path, self.cfg, mode)
+        with self.recorder.listening():
+            self._call("initialize_run", misc_path, self._recorded, mode)
+        self.drew_at_start = not self._before.unchanged()
 
     def row_prep(self, row: Any, mode: Mode) -> Any:
-        return self._call("row_prep", row, self.cfg, mode)
+        with self.recorder.listening():
+            return self._call("row_prep", row, self._recorded, mode)
 
     def collate_fn(self, batch: list[Any], mode: Mode) -> Any:
         return self._call("collate_fn", batch, self.cfg, mode)
 
     def create_model(self) -> Any:
-        return self._call("create_model", self.cfg)
+        before = _attributes(self.spec)
+        model = self._call("create_model", self.cfg)
+        if _attributes(self.spec) != before:
+            # row_prep may use what was set there, and from which knobs nobody has seen.
+            self.recorder.asked.add(EVERYTHING)
+        return model
 
     def compute_forward(self, model: Any, minibatch: Any, mode: Mode) -> Any:
         return self._call("compute_forward", model, minibatch, self.cfg, mode)
@@ -175,6 +198,10 @@ class Hooks:
 
     def _call(self, hook: str, *arguments: Any) -> Any:
         return getattr(self.spec, hook)(*arguments[: self._arity[hook]])
+
+
+def _attributes(spec: MLSpec) -> dict[str, int]:
+    return {name: id(value) for name, value in getattr(spec, "__dict__", {}).items()}
 
 
 def _positional(spec: MLSpec, hook: str) -> int:

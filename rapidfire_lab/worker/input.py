@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.data import Partition
     from rapidfire_lab.spec import Mode
     from rapidfire_lab.worker.hooks import Hooks
+    from rapidfire_lab.worker.prepared import SharedRows
 
 
 class MinibatchInput:
@@ -27,14 +28,26 @@ class MinibatchInput:
     of the minibatch's first row, so that the result depends on nothing else and training's own generators are left
     as they were. Seeding for every row is slow, so rows are first prepared without: when no generator was drawn from,
     the result is the same. The first minibatch that does draw is done again, and seeding stays on from there.
+
+    Rows that do not draw are taken from ``shared``, where there is such a thing.
     """
 
-    def __init__(self, hooks: Hooks, partition: Partition, mode: Mode, seed: int, *, cuda: bool = False) -> None:
+    def __init__(
+        self,
+        hooks: Hooks,
+        partition: Partition,
+        mode: Mode,
+        seed: int,
+        *,
+        cuda: bool = False,
+        shared: SharedRows | None = None,
+    ) -> None:
         self._hooks = hooks
         self._partition = partition
         self._mode = mode
         self._seed = seed
         self._cuda = cuda
+        self._shared = shared
         self._draws = False
 
     def __len__(self) -> int:
@@ -42,10 +55,14 @@ class MinibatchInput:
 
     def minibatch(self, epoch: int, positions: Sequence[int]) -> Any:
         """Prepare the rows at ``positions`` for the 0-based ``epoch``; tensors are on the CPU."""
+        if self._shared and not self._hooks.has("collate_fn"):
+            stacked = self._shared.minibatch(positions)
+            if stacked is not None:
+                return stacked
         before = RngState.capture(cuda=self._cuda)
         if not self._draws:
             try:
-                minibatch = self._collate([self._row(position) for position in positions])
+                minibatch = self._collate(self._rows_without_draws(positions) or self._rows(positions))
             except Exception:
                 # What random numbers led to may not happen with the row's own.
                 if before.unchanged():
@@ -60,12 +77,22 @@ class MinibatchInput:
             before.restore()
 
     def _prepare_seeded(self, epoch: int, positions: Sequence[int]) -> Any:
+        rows = self._rows_without_draws(positions) or self._seeded_rows(epoch, positions)
+        self._seed_for(epoch, positions[0])
+        return self._collate(rows)
+
+    def _seeded_rows(self, epoch: int, positions: Sequence[int]) -> list[Any]:
         rows = []
         for position in positions:
             self._seed_for(epoch, position)
             rows.append(self._row(position))
-        self._seed_for(epoch, positions[0])
-        return self._collate(rows)
+        return rows
+
+    def _rows_without_draws(self, positions: Sequence[int]) -> list[Any] | None:
+        return self._shared.get(positions) if self._shared else None
+
+    def _rows(self, positions: Sequence[int]) -> list[Any]:
+        return [self._row(position) for position in positions]
 
     def _seed_for(self, epoch: int, position: int) -> None:
         example = int(self._partition.ids[position])

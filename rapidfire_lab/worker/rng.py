@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def cuda_is_used() -> bool:
+    """Whether this process has a GPU's generator that could have been drawn from."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+
+
 @dataclass(frozen=True)
 class RngState:
     """State of every generator that training draws from."""

@@ -51,6 +51,7 @@ from rapidfire_lab.worker.checkpoint import (
 from rapidfire_lab.worker.failure import describe, user_traceback
 from rapidfire_lab.worker.hooks import load_spec_class
 from rapidfire_lab.worker.output import output_to
+from rapidfire_lab.worker.prepared import PreparedData, PreparedStore
 from rapidfire_lab.worker.process_state import process_state_kept
 from rapidfire_lab.worker.residency import Residency
 from rapidfire_lab.worker.saver import Checkpoint, Saver
@@ -76,11 +77,14 @@ class DiscardedError(Exception):
 class Slot:
     """One slot: a device, a connection to the controller, and the runs it remembers."""
 
-    def __init__(self, index: int, address: str, device: torch.device, budget: int) -> None:
+    def __init__(
+        self, index: int, address: str, device: torch.device, budget: int, prepared: PreparedStore | None
+    ) -> None:
         self._index = index
         self._device = device
         self._residency = Residency(budget)
         self._saver = Saver()
+        self._prepared = prepared
         self._partitions: dict[str, Partition] = {}
         self._spec_classes: dict[str, type[MLSpec]] = {}
         self._training: TrainingRun | None = None
@@ -271,6 +275,7 @@ class Slot:
             epochs=grant.epochs,
             misc_path=data.misc,
             partitions={mode: self._partition(info.path) for mode, info in data.partitions.items() if mode in _MODES},
+            prepared=PreparedData(self._prepared, grant.spec_hash, data) if self._prepared else None,
         )
 
     def _partition(self, path: str) -> Partition:
@@ -406,6 +411,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--sharing", type=int, required=True, help="slots on the same device")
     parser.add_argument("--memory-fraction", type=float, required=True)
+    parser.add_argument("--prepared", type=Path, required=True, help="folder of prepared rows")
+    parser.add_argument("--prepared-bytes", type=int, required=True, help="what they may take; 0 to keep none")
     arguments = parser.parse_args()
     die_with_parent(arguments.parent)
     faulthandler.enable()
@@ -414,7 +421,8 @@ def main() -> None:
     if device.type == "cuda":
         _make_deterministic()
     budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing)
-    Slot(arguments.index, arguments.address, device, budget).serve()
+    prepared = PreparedStore(arguments.prepared, arguments.prepared_bytes) if arguments.prepared_bytes else None
+    Slot(arguments.index, arguments.address, device, budget, prepared).serve()
 
 
 if __name__ == "__main__":

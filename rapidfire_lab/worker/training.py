@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.data import Partition
     from rapidfire_lab.engine.protocol import Outcome
     from rapidfire_lab.spec import Mode
+    from rapidfire_lab.worker.prepared import PreparedData
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _PENDING_LOSSES = 32
@@ -53,6 +54,8 @@ class RunPlan:
     epochs: int
     misc_path: str | None
     partitions: dict[str, Partition]
+    prepared: PreparedData | None = None
+    """Where prepared rows are shared, if they are."""
 
 
 @dataclass
@@ -92,7 +95,7 @@ class TrainingRun:
     def _build(self) -> None:
         seed = self.plan.seed
         self._inputs = {
-            mode: MinibatchInput(self._hooks, partition, mode, seed, cuda=self._cuda)  # type: ignore[arg-type]
+            mode: self._input(mode, partition)  # type: ignore[arg-type]
             for mode, partition in self.plan.partitions.items()
             if mode in ("train", "validation")
         }
@@ -103,6 +106,11 @@ class TrainingRun:
         self._scaler = torch.amp.GradScaler(self.device.type) if self._train["precision"] == "fp16" else None
         self._rng = RngState.capture(cuda=self._cuda)
         self._process = ProcessState.capture()
+
+    def _input(self, mode: Mode, partition: Partition) -> MinibatchInput:
+        seed, prepared = self.plan.seed, self.plan.prepared
+        shared = prepared.rows(self._hooks, partition, mode, seed) if prepared else None
+        return MinibatchInput(self._hooks, partition, mode, seed, cuda=self._cuda, shared=shared)
 
     def _create_model(self) -> nn.Module:
         model = self._hooks.create_model()

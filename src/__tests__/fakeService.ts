@@ -62,6 +62,7 @@ export function fakeDetail(run: IRun, options: Partial<IRunDetail> = {}) {
       fsdp_layer_cls: []
     },
     traceback: null,
+    committed_step: run.step,
     parent_step: null,
     continue_position: false,
     carried: null,

@@ -29,10 +29,10 @@ export class CloneBody extends ReactWidget {
   private _renderModel(): JSX.Element {
     const model = this._model;
     const trans = this._trans;
-    const { form, reading } = model;
+    const { parent, form, reading } = model;
     const runId = model.run.run_id;
-    if (form && reading) {
-      return <CloneForm {...{ model, form, reading, trans }} />;
+    if (parent && form && reading) {
+      return <CloneForm {...{ model, parent, form, reading, trans }} />;
     }
     if (model.problem) {
       return (

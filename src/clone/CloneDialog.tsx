@@ -135,7 +135,7 @@ class CloneDialog extends Dialog<unknown> {
     setLabel(submit, trans._n('Make clone', 'Make %1 clones', count));
     // What was sent cannot be taken back.
     setLabel(cancel, isAsking ? trans.__('Close') : trans.__('Cancel'));
-    const isEmpty = !reading?.diff.length && !reading?.problems.size;
+    const isEmpty = !reading?.count && !reading?.problems.size;
     // Not `disabled`: a button that has the focus would lose it, and the dialog its keys.
     const isBlocked = isAsking || isEmpty || this._model.isWrong;
     submit.setAttribute('aria-disabled', `${isBlocked}`);

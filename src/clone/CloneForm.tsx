@@ -2,6 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { explainError } from '../explain';
+import { IRunDetail } from '../tokens';
 import { favouriteField } from './cloneFields';
 import { ICloneFormProps } from './cloneFormProps';
 import { CloneModel } from './cloneModel';
@@ -15,6 +16,7 @@ import { WarmStart } from './WarmStart';
 
 interface ICloneFormViewProps {
   model: CloneModel;
+  parent: IRunDetail;
   form: ICloneForm;
   reading: ICloneReading;
   trans: TranslationBundle;
@@ -24,7 +26,7 @@ interface ICloneFormViewProps {
  * The Clone-Modify form: the knobs in a part that scrolls, the summary below it.
  */
 export function CloneForm(props: ICloneFormViewProps): JSX.Element {
-  const { model, form, reading, trans } = props;
+  const { model, parent, form, reading, trans } = props;
   const root = React.useRef<HTMLDivElement>(null);
   React.useEffect(() => {
     // Once the parent is there: the dialog itself had only a spinner to focus.
@@ -44,10 +46,9 @@ export function CloneForm(props: ICloneFormViewProps): JSX.Element {
     <div ref={root} className="jp-rf-CloneForm">
       <div className="jp-rf-CloneForm-knobs">
         <WarmStart
-          runId={model.run.run_id}
-          step={model.step}
-          checked={form.warmStart}
-          onChange={warmStart => model.edit(form => ({ ...form, warmStart }))}
+          parent={parent}
+          form={form}
+          edit={shared.edit}
           trans={trans}
         />
         <KnobForm {...shared} />

@@ -50,7 +50,11 @@ export function CloneSummary(props: ICloneSummaryProps): JSX.Element {
         {refusal}
       </div>
       {(reading.diff.length > 0 || !messages.size) && (
-        <ConfigDiff diff={reading.diff} trans={trans} />
+        <ConfigDiff
+          diff={reading.diff}
+          isWarm={props.form.warmStart}
+          trans={trans}
+        />
       )}
       {reading.isDrawn && <CloneCount {...props} />}
       <CloneStatus check={model.check} trans={trans} />

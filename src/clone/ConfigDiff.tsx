@@ -8,17 +8,23 @@ import { fieldText } from './knobValues';
 
 interface IConfigDiffProps {
   diff: readonly IKnobChange[];
+
+  /** Whether the clone is another run also without changes. */
+  isWarm: boolean;
   trans: TranslationBundle;
 }
 
 /**
  * What the clones change of their parent.
  */
-export function ConfigDiff({ diff, trans }: IConfigDiffProps): JSX.Element {
+export function ConfigDiff(props: IConfigDiffProps): JSX.Element {
+  const { diff, isWarm, trans } = props;
   if (!diff.length) {
     return (
       <p className="jp-rf-Clone-remark">
-        {trans.__('Nothing is changed yet: change at least one knob.')}
+        {isWarm
+          ? trans.__('No knob is changed: the config is that of the parent.')
+          : trans.__('Nothing is changed yet: change at least one knob.')}
       </p>
     );
   }

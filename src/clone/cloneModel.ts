@@ -107,16 +107,6 @@ export class CloneModel implements IDisposable {
       : wrong;
   }
 
-  /** Whether the parent has weights that a clone could start from. */
-  get canWarmStart(): boolean {
-    return this.step > 0;
-  }
-
-  /** Minibatches that the parent had trained when it was last heard of. */
-  get step(): number {
-    return Math.max(this.run.step, this._parent?.step ?? 0);
-  }
-
   /** The request under way, if any: it goes on after the dialog is closed. */
   get submission(): Promise<IOperationAnswer> | null {
     return this._submission;
@@ -168,7 +158,7 @@ export class CloneModel implements IDisposable {
     if (this._submission || !this._form || !reading) {
       return false;
     }
-    if (reading.problems.size || !reading.diff.length) {
+    if (reading.problems.size || !reading.count) {
       return false;
     }
     this._forgetCheck();
@@ -192,12 +182,8 @@ export class CloneModel implements IDisposable {
   private _scheduleCheck(): void {
     this._forgetCheck();
     this._check = { state: 'unasked' };
-    const { problems, diff } = this._reading!;
-    if (
-      !problems.size &&
-      diff.length &&
-      this.service.engine !== 'not running'
-    ) {
+    const { problems, count } = this._reading!;
+    if (!problems.size && count && this.service.engine !== 'not running') {
       this._timer = window.setTimeout(() => {
         void this._ask();
       }, CHECK_DELAY);

@@ -26,7 +26,7 @@ export interface ICloneReading {
   /** Whether clones are drawn, and their number has to be given. */
   isDrawn: boolean;
 
-  /** How many clones there will be, 0 while nothing is changed. */
+  /** How many clones there will be; 0 while there would only be the parent once more. */
   count: number;
 }
 
@@ -52,13 +52,15 @@ export function readForm(form: ICloneForm): ICloneReading {
     problems.set(NUM_RUNS, { code: 'runs' });
   }
   const drawn = 'value' in runs ? Number(runs.value) : 1;
+  // A warm start makes a run that differs also with the parent's own config.
+  const least = diff.length || form.warmStart ? 1 : 0;
   return {
     fields,
     diff,
     changes: changesOf(form, readings, diff),
     problems,
     isDrawn,
-    count: isDrawn ? drawn : diff.reduce(times, diff.length ? 1 : 0)
+    count: isDrawn ? drawn : diff.reduce(times, least)
   };
 }
 
@@ -77,7 +79,10 @@ export function cloneRequest(
     run_ids: [runId],
     changes: reading.changes,
     ...(reading.isDrawn ? { num_runs: reading.count } : {}),
-    ...(form.warmStart ? { warm_start: true } : {})
+    ...(form.warmStart ? { warm_start: true } : {}),
+    ...(form.warmStart && form.continuePosition
+      ? { continue_position: true }
+      : {})
   };
 }
 

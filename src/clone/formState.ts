@@ -38,6 +38,9 @@ export interface ICloneForm {
   /** How many clones to draw where there is a range. */
   readonly numRuns: string;
   readonly warmStart: boolean;
+
+  /** Whether a warm start goes on where the parent stands. */
+  readonly continuePosition: boolean;
 }
 
 const DEFAULT_RUNS = '4';
@@ -49,7 +52,8 @@ export function openForm(parent: IRunConfig): ICloneForm {
     added: [],
     removed: [],
     numRuns: DEFAULT_RUNS,
-    warmStart: false
+    warmStart: false,
+    continuePosition: false
   };
 }
 

@@ -1,9 +1,13 @@
 import * as React from 'react';
 
-import { formatValue } from '../format';
 import { IOperation, IPageQuery } from '../tokens';
 import { LogView } from './LogView';
-import { operationText } from './operationText';
+import {
+  argumentsText,
+  askerText,
+  detailsText,
+  operationText
+} from './operationText';
 import { IPanelProps } from './panel';
 import { RunTag } from './RunTag';
 import { formatMoment } from './times';
@@ -33,15 +37,24 @@ export function OperationLog(props: IPanelProps): JSX.Element {
           </span>
           <RunTag runId={line.run_id} trans={trans} />
           <span className="jp-rf-Log-text">
-            {line.result}
+            {line.step !== null && (
+              <span
+                className="jp-rf-Log-step"
+                title={trans.__('Its last commit at that moment')}
+              >
+                {trans.__('at step %1', line.step)}
+              </span>
+            )}
+            {madeText(line) && (
+              <>
+                <span aria-hidden="true">→ </span>
+                {madeText(line)}
+              </>
+            )}
             <span className="jp-rf-quiet jp-rf-Log-arguments">
-              {argumentsText(line)}
+              {detailsText(line, trans)}
             </span>
-            <span className="jp-rf-quiet">
-              {line.origin === 'user'
-                ? trans.__('by the user')
-                : trans.__('by %1', line.origin)}
-            </span>
+            <span className="jp-rf-quiet">{askerText(line.origin, trans)}</span>
           </span>
         </>
       )}
@@ -49,16 +62,17 @@ export function OperationLog(props: IPanelProps): JSX.Element {
   );
 }
 
-function argumentsText(line: IOperation): string {
-  return Object.entries(line.arguments)
-    .map(([name, value]) => `${name}=${formatValue(value)}`)
-    .join(' ');
+/** What came of an operation; empty where that is the run that it was on. */
+function madeText({ result, run_id }: IOperation): string {
+  return result === `run ${run_id}` ? '' : result;
 }
 
 /** Copied lines are for files and reports: exact, and the same in every language. */
 function copyText(line: IOperation): string {
   const time = new Date(1000 * line.time).toISOString();
   const run = line.run_id === null ? '-' : `run ${line.run_id}`;
+  const step = line.step === null ? '-' : `step ${line.step}`;
   const { operation, origin, result } = line;
-  return [time, origin, operation, run, argumentsText(line), result].join('\t');
+  const asked = argumentsText(line.arguments);
+  return [time, origin, operation, run, step, asked, result].join('\t');
 }

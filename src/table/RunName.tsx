@@ -3,6 +3,7 @@ import * as React from 'react';
 
 import { IRun } from '../tokens';
 import { knobTexts } from './KnobChips';
+import { originText } from './origin';
 
 interface IRunNameProps {
   run: IRun;
@@ -60,10 +61,4 @@ export function RunName(props: IRunNameProps): JSX.Element {
 /** A number says little without its name; a word says enough, and there is no room for both. */
 function shortText({ label, value }: { label: string; value: string }): string {
   return Number.isNaN(Number(value)) ? value : `${label} ${value}`;
-}
-
-export function originText(run: IRun, trans: TranslationBundle): string {
-  return run.warm_start
-    ? trans.__('Cloned from run %1, warm start', run.parent)
-    : trans.__('Cloned from run %1', run.parent);
 }

@@ -2,8 +2,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { formatDuration } from '../format';
+import { endingText } from '../runs';
 import { IRun, IRunDetail, IRunService } from '../tokens';
-import { originText } from './RunName';
+import { originText } from './origin';
 
 interface IRunTimingProps {
   run: IRun;
@@ -49,15 +50,25 @@ function facts(
   const all: [string, string][] = [
     [trans.__('Made'), formatTime(run.created)],
     [trans.__('Started'), formatTime(run.started)],
-    [trans.__('Ended'), formatTime(run.ended)],
+    [trans.__('Ended'), endText(run, trans)],
     [trans.__('Time on a slot'), formatDuration(run.seconds)],
     [trans.__('Minibatches'), trans.__('%1 of %2', run.step, run.total_steps)],
     [trans.__('Device'), run.device ?? ''],
     [trans.__('Seed'), detail ? `${detail.seed}` : ''],
-    [trans.__('Origin'), run.parent === null ? '' : originText(run, trans)],
+    [
+      trans.__('Origin'),
+      run.parent === null ? '' : originText(detail ?? run, trans)
+    ],
     [trans.__('Clones'), detail?.clones.join(', ') ?? '']
   ];
   return all.filter(([, value]) => value);
+}
+
+function endText(run: IRun, trans: TranslationBundle): string {
+  const time = formatTime(run.ended);
+  return time && run.ended_by
+    ? trans.__('%1 (%2)', time, endingText(run.ended_by, trans))
+    : time;
 }
 
 function formatTime(seconds: number | null): string {

@@ -1,7 +1,13 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { ShownStatus, shownStatus, statusCaption, statusText } from '../runs';
+import {
+  endingText,
+  ShownStatus,
+  shownStatus,
+  statusCaption,
+  statusText
+} from '../runs';
 import { EngineState, IRun, OperationName } from '../tokens';
 import { StatusIcon } from '../widgets/StatusIcon';
 
@@ -56,10 +62,14 @@ function statusTitle(
   status: ShownStatus,
   trans: TranslationBundle
 ): string {
-  const caption = statusCaption(status, trans);
   // All its epochs is what completed means anyway, and an error has words of its own.
   const isPlain = run.ended_by === 'epochs' || run.ended_by === 'error';
-  return run.ended_by && !isPlain && run.ended !== null
-    ? trans.__('%1 (ended by: %2)', caption, run.ended_by)
-    : caption;
+  if (!run.ended_by || isPlain || run.ended === null) {
+    return statusCaption(status, trans);
+  }
+  const caption =
+    status === 'completed'
+      ? trans.__('Is done before its last epoch')
+      : statusCaption(status, trans);
+  return trans.__('%1 (%2)', caption, endingText(run.ended_by, trans));
 }

@@ -108,6 +108,7 @@ def fill(home):
                 origin="user",
                 arguments={"changes": {"user_knobs": {"width": 64, "api_key": "sk-1"}}} if operation == "clone" else {},
                 result=f"run {run_id}",
+                step=400 if operation == "clone" else None,
             )
             journal.add_event(f"{operation} run {run_id}", experiment_id=live, run_id=run_id)
         journal.add_event("Slot 1 died", level="warning")

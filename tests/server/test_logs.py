@@ -35,7 +35,7 @@ async def test_operations(ask, filled):
     assert [(item["operation"], item["run_id"]) for item in page["items"]] == [("stop", 4), ("clone", 1), ("delete", 6)]
     clone = page["items"][1]
     assert clone["arguments"] == {"changes": {"user_knobs": {"width": 64, "api_key": "***"}}}
-    assert (clone["origin"], clone["result"]) == ("user", "run 1")
+    assert (clone["origin"], clone["step"], clone["result"]) == ("user", 400, "run 1")
 
 
 @pytest.mark.parametrize("route", [EVENTS, OPERATIONS])

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from rapidfire_lab.journal import MetricPoint
-from tests.server.conftest import BEGIN, add_run
+from tests.server.conftest import BEGIN, add_points, add_run
 
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
 
@@ -77,6 +77,18 @@ async def test_few_points_are_given_as_they_are(ask, filled):
         {"run_id": 4, "x": [100], "y": [0.01], "points": 1},
         {"run_id": 5, "x": [], "y": [], "points": 0},
     ]
+
+
+@pytest.mark.parametrize("most", [10, 1_000])
+async def test_a_clone_that_goes_on_begins_where_its_parent_stood(journal, series, most):
+    with journal.transaction():
+        place = {"parent": 1, "warm_start": True, "continue_position": True, "parent_step": 30_000}
+        key = add_run(journal, 2, status="running", step=32_000, **place)
+        add_points(journal, key, 32_000, from_step=30_001)
+        run_id = journal.run_by_key(key).run_id
+    found = await series(run_id, max_points=most)
+    assert (found["x"][0], found["x"][-1], found["points"]) == (30_001, 32_000, 2_000)
+    assert None not in found["y"]
 
 
 async def test_time_is_counted_from_the_experiment(ask, filled):

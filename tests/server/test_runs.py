@@ -271,6 +271,21 @@ async def test_trends_of_many_epochs_are_short(ask, journal):
     assert trend == sorted(trend)
 
 
+async def test_the_trend_of_a_clone_that_goes_on_begins_with_its_own_points(ask, journal):
+    with journal.transaction():
+        place = {"parent": 1, "warm_start": True, "continue_position": True, "parent_step": 1_050}
+        key = add_run(journal, 2, status="running", step=1_150, **place)
+        add_points(journal, key, 1_099, from_step=1_051)
+    trend = (await ask("runs"))["runs"][-1]["trend"]
+    # Of minibatches 1051 to 1150, those that have a point yet.
+    assert (len(trend), trend[0]) == (12, pytest.approx(1 / 1_051, rel=1e-5))
+    with journal.transaction():
+        journal.update_run(key, epochs=50, step=4_000, live_step=4_000)
+        add_points(journal, key, 4_000, from_step=1_100)
+    trend = (await ask("runs"))["runs"][-1]["trend"]
+    assert (len(trend), trend[0], trend[-1]) == (24, pytest.approx(1 / 1_100, rel=1e-5), 1 / 4_000)
+
+
 async def test_what_is_no_number_is_null(ask, journal):
     with journal.transaction():
         for name, value in (("val_loss", float("nan")), ("train_loss", float("inf"))):
@@ -376,6 +391,7 @@ async def test_one_run(ask, filled):
         "experiment": "digits",
         "config": config(32),
         "traceback": "Traceback ...\nValueError: no",
+        "committed_step": 50,
         "parent_step": None,
         "continue_position": False,
         "carried": None,

@@ -19,6 +19,20 @@ test.describe('runs in a cell that is busy', () => {
 
     await runs.press('Stop', 1);
     await runs.says(1, 'stopped');
+
+    await runs.press('Clone', 1);
+    const same = page.getByRole('dialog', { name: 'Clone run 1' });
+    await same.getByRole('switch', { name: 'Warm start' }).check();
+    const goesOn = /^Continue at epoch \d+, after minibatch [1-9]\d*$/;
+    await same.getByRole('switch', { name: goesOn }).check();
+    await same.getByRole('button', { name: 'Make clone' }).click();
+    await expect(same).toBeHidden();
+    await runs.moves(3);
+    await runs.press('Details of', 3);
+    await expect(runs.table).toContainText(
+      /Cloned from run 1 at step [1-9]\d*, going on from there/
+    );
+    await runs.press('Details of', 3);
     await runs.press('Resume', 1);
     await runs.says(1, 'running');
 
@@ -31,13 +45,13 @@ test.describe('runs in a cell that is busy', () => {
     await expect(dialog).toContainText('0.0003');
     await dialog.getByRole('button', { name: 'Make clone' }).click();
     await expect(dialog).toBeHidden();
-    await expect(runs.row(3)).toContainText('0.0003');
-    await runs.says(3, 'running');
+    await expect(runs.row(4)).toContainText('0.0003');
+    await runs.says(4, 'running');
 
-    await runs.press('Delete', 3);
-    const question = page.getByRole('dialog', { name: /Delete run 3/ });
+    await runs.press('Delete', 4);
+    const question = page.getByRole('dialog', { name: /Delete run 4/ });
     await question.getByRole('button', { name: 'Delete' }).click();
-    await expect(runs.row(3)).toBeHidden();
+    await expect(runs.row(4)).toBeHidden();
     await isBusy(page);
     await cancelAll(page, 'control');
     await runs.says(2, 'stopped');

@@ -162,6 +162,25 @@ describe('prepare', () => {
     expect(data.raw?.[0]).toEqual([1, 2]);
   });
 
+  it('draws a clone that goes on from where its parent stood', () => {
+    const steps = (from: number, to: number) =>
+      Array.from({ length: to - from + 1 }, (_, i) => from + i);
+    const parent = { run_id: 1, x: steps(1, 150), y: steps(1, 150) };
+    const clone = { run_id: 2, x: steps(121, 200), y: steps(121, 200) };
+    const both = answer([parent, clone]);
+    const runs = [run(1), run(2)];
+    const { x, ys } = prepare(both, runs, LINEAR, 300);
+    expect(x).toEqual(steps(1, 200));
+    // Neither a value nor a gap before its first point, nor a line to there.
+    expect(ys[1].slice(0, 120)).toEqual(new Array(120).fill(undefined));
+    expect(ys[1].slice(120)).toEqual(clone.y);
+    expect(nearestPoint(x, ys[1], 59, 60, 5)).toBeNull();
+    const alone = prepare(both, runs, LINEAR, 300, new Set([1]));
+    expect([alone.x[0], alone.x.length]).toEqual([121, 80]);
+    const smoothed = prepare(both, runs, { ...LINEAR, smoothing: 0.9 }, 300);
+    expect(smoothed.ys[1][120]).toBe(121);
+  });
+
   it('leaves all values on a linear scale', () => {
     const data = prepare(given, [run(1)], LINEAR, 300);
     expect(data).toMatchObject({ dropped: 0, raw: null, ys: [[4, 0, 1]] });

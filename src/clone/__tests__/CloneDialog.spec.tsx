@@ -9,6 +9,7 @@ import {
 import userEvent from '@testing-library/user-event';
 
 import { CloneRefusedError } from '../../api';
+import { fakeDetail } from '../../__tests__/fakeService';
 import { IOperationAnswer, IRun } from '../../tokens';
 import { showCloneDialog } from '../CloneDialog';
 import { CHECK_DELAY } from '../cloneModel';
@@ -54,6 +55,14 @@ async function retype(label: string, text: string) {
 function choose(knob: string, mode: string) {
   const select = screen.getByLabelText(`One or several values of ${knob}`);
   fireEvent.change(select, { target: { value: mode } });
+}
+
+const theSwitch = (name: string) => screen.getByRole('switch', { name });
+
+/** What is read out with a control. */
+function noteOf(label: string) {
+  const id = screen.getByLabelText(label).getAttribute('aria-describedby');
+  return document.getElementById(id ?? '')?.textContent;
 }
 
 const changes = () =>
@@ -290,22 +299,144 @@ describe('the Clone-Modify dialog', () => {
 
 describe('a warm start', () => {
   it('is asked for by a switch', async () => {
+    fake.parent = { status: 'stopped' };
     await openForm();
-    const warm = screen.getByRole('switch', { name: 'Warm start' });
-    await user.click(warm);
-    expect(screen.getByText(/after 120 minibatches/)).toBeTruthy();
+    await user.click(theSwitch('Warm start'));
+    expect(noteOf('Warm start')).toBe(
+      'The clone starts from the weights of run 3, after 120 minibatches.'
+    );
     await retype('lr', '0.1{Enter}');
     await result;
     expect(fake.operate.mock.calls[0][1]).toMatchObject({ warm_start: true });
   });
 
   it('needs a parent that has trained', async () => {
-    const detail = await fake.run('digits', 3);
-    fake.run.mockResolvedValue({ ...detail, step: 0 });
-    await openForm(makeRun({ step: 0 }));
-    const warm = screen.getByRole('switch', { name: 'Warm start' });
-    expect(warm).toHaveProperty('disabled', true);
-    expect(screen.getByText(/run 3 has not trained/)).toBeTruthy();
+    fake.parent = { step: 0 };
+    await openForm();
+    expect(theSwitch('Warm start')).toHaveProperty('disabled', true);
+    expect(noteOf('Warm start')).toMatch(/run 3 has no saved weights/);
+  });
+
+  it('begins with what a failed run had saved', async () => {
+    const failed = fakeDetail(makeRun({ status: 'failed', step: 120 }), {
+      config: fake.config,
+      committed_step: 100
+    });
+    fake.run.mockResolvedValue(failed);
+    await openForm();
+    await user.click(theSwitch('Warm start'));
+    expect(noteOf('Warm start')).toMatch(/after 100 minibatches/);
+    theSwitch('Continue at epoch 3, after minibatch 100');
+  });
+
+  it('is enough of a change', async () => {
+    await openForm();
+    await user.click(theSwitch('Warm start'));
+    expect(isBlocked()).toBe(false);
+    screen.getByText('No knob is changed: the config is that of the parent.');
+    await screen.findByText('Checked: this makes 1 clone.');
+    await user.click(submitButton());
+    await result;
+    const request = {
+      operation: 'clone',
+      run_ids: [3],
+      changes: {},
+      warm_start: true
+    };
+    expect(fake.checkClone.mock.calls).toEqual([['digits', request]]);
+    expect(fake.operate.mock.calls).toEqual([['digits', request]]);
+  });
+});
+
+describe('going on where the parent stands', () => {
+  const NAME = 'Continue at epoch 3, after minibatch 120';
+
+  async function openWarm(parent: Partial<IRun> = {}) {
+    fake.parent = { status: 'stopped', ...parent };
+    await openForm();
+    await user.click(theSwitch('Warm start'));
+  }
+
+  it('is a switch below that of the warm start, for keys too', async () => {
+    await openWarm();
+    const goesOn = theSwitch(NAME);
+    expect(goesOn).toHaveProperty('checked', false);
+    expect(noteOf(NAME)).toMatch(/begins at its own first epoch/);
+    const warm = theSwitch('Warm start');
+    expect(warm.compareDocumentPosition(goesOn)).toBe(
+      Node.DOCUMENT_POSITION_FOLLOWING
+    );
+    goesOn.focus();
+    await user.keyboard(' ');
+    expect(goesOn).toHaveProperty('checked', true);
+    expect(noteOf(NAME)).toMatch(/minibatches that run 3 would have trained/);
+    await user.click(submitButton());
+    await result;
+    expect(fake.operate.mock.calls[0][1]).toMatchObject({
+      changes: {},
+      warm_start: true,
+      continue_position: true
+    });
+  });
+
+  it('goes with the warm start', async () => {
+    await openWarm();
+    await user.click(theSwitch(NAME));
+    await user.click(theSwitch('Warm start'));
+    expect(screen.queryByRole('switch', { name: NAME })).toBeNull();
+    await retype('lr', '0.1{Enter}');
+    await result;
+    const [[, request]] = fake.operate.mock.calls;
+    expect(request).not.toHaveProperty('warm_start');
+    expect(request).not.toHaveProperty('continue_position');
+  });
+
+  it('says of a run that trains that it moves', async () => {
+    await openWarm({ status: 'running' });
+    expect(noteOf('Warm start')).toMatch(/has trained 120 minibatches by now/);
+    await user.click(theSwitch('Continue where run 3 stands'));
+    expect(noteOf('Continue where run 3 stands')).toBe(
+      'The clone goes on at the last commit of run 3: now in epoch 3, near minibatch 120.'
+    );
+  });
+
+  it.each([
+    ['batch_size', 'train.batch_size', '32 in run 3 and 64'],
+    [
+      'gradient_accumulation_steps',
+      'train.gradient_accumulation_steps',
+      '1 in run 3 and 64'
+    ],
+    ['named_metrics', 'named_metrics', "['top1_accuracy'] in run 3 and ['64']"]
+  ])('has a refusal of another %s at its field', async (label, id, values) => {
+    const words = `'${id}' is ${values} in the clone, which can then not go on.`;
+    fake.checkClone.mockRejectedValue(refusal(words));
+    await openWarm();
+    await user.click(theSwitch(NAME));
+    const input = await retype(label, '64');
+    await pause();
+    expect(noteOf(label)).toBe(words);
+    expect(input.getAttribute('aria-invalid')).toBe('true');
+    expect(isBlocked()).toBe(true);
+  });
+
+  it('needs more epochs than a run that has trained them all', async () => {
+    const words =
+      '\'train.epochs\' is 5 in the clone, and run 3 has completed 5: give it more to go on, as in {"epochs": 6}.';
+    fake.checkClone.mockRejectedValueOnce(refusal(words));
+    await openWarm({ status: 'completed', completed_epochs: 5, step: 500 });
+    const name = 'Continue at epoch 6, after minibatch 500';
+    expect(noteOf(name)).toBe(
+      'Run 3 has trained all its 5 epochs: to go on, the clone needs more epochs.'
+    );
+    await user.click(theSwitch(name));
+    await pause();
+    expect(noteOf('epochs')).toBe(words);
+    expect(isBlocked()).toBe(true);
+    await user.click(screen.getByRole('button', { name: 'Go to epochs' }));
+    expect(document.activeElement).toBe(screen.getByLabelText('epochs'));
+    await retype('epochs', '8');
+    await screen.findByText('Checked: this makes 1 clone.');
   });
 });
 

@@ -44,8 +44,11 @@ export function makeRun(changes: Partial<IRun> = {}): IRun {
 export class CloneService extends FakeService {
   config = CONFIG;
 
+  /** How the parent differs from `makeRun`'s. */
+  parent: Partial<IRun> = {};
+
   readonly run = jest.fn(async (name: string, runId: number) =>
-    fakeDetail(makeRun({ run_id: runId }), {
+    fakeDetail(makeRun({ run_id: runId, ...this.parent }), {
       experiment: 'digits',
       config: this.config
     })

@@ -88,31 +88,78 @@ describe('the Experiment Log', () => {
 });
 
 describe('the Control Ops Log', () => {
-  it('tells what was asked, by whom, and what came of it', async () => {
+  const LINE: IOperation = {
+    id: 1,
+    time: 100,
+    run_id: 1,
+    step: 120,
+    operation: 'clone',
+    origin: 'policy halving',
+    arguments: { changes: { epochs: 4 }, warm_start: true },
+    result: 'run 3'
+  };
+
+  async function open(items: IOperation[]) {
     const { model } = fakeModel();
-    const line: IOperation = {
-      id: 1,
-      time: 100,
-      run_id: 1,
-      operation: 'clone',
-      origin: 'hyperband',
-      arguments: { lr: 0.1, warm_start: true },
-      result: 'made run 3'
-    };
-    const own = { ...line, id: 2, operation: 'stop', origin: 'user' };
     const service = fakeService(model);
     service.operations.mockResolvedValue({
-      items: [line, own],
+      items,
       more_before: false,
       more_after: false
     });
     render(<OperationLog {...panelProps(service, model)} />);
     await settle();
-    const log = screen.getByRole('log', { name: 'Control Ops Log' });
-    expect(log.textContent).toMatch(
-      /Clone.*Run 1.*made run 3.*lr=0.1 warm_start=true.*by hyperband/
+    return screen.getByRole('log', { name: 'Control Ops Log' });
+  }
+
+  it('tells what was asked, by whom, where, and what came of it', async () => {
+    const own = { operation: 'stop', origin: 'user', arguments: {} };
+    const log = await open([
+      LINE,
+      { ...LINE, ...own, id: 2, result: 'run 1' },
+      { ...LINE, id: 3, step: null, origin: 'hyperband', arguments: {} }
+    ]);
+    const lines = [...log.querySelectorAll('.jp-rf-Log-line')];
+    const [clone, stop, other] = lines.map(line => line.textContent);
+    expect(clone).toMatch(
+      /Clone.*Run 1.*at step 120→ run 3changes={"epochs":4} warm startby the policy halving$/
     );
-    expect(log.textContent).toMatch(/Stop.*by the user/);
+    expect(stop).toMatch(/Stop.*Run 1at step 120by the user$/);
+    expect(other).toMatch(/Clone.*Run 1.*run 3.*by hyperband$/);
+    expect(other).not.toContain('step');
+  });
+
+  it('tells in words how a clone began', async () => {
+    const options = { warm_start: true, continue_position: true };
+    const log = await open([
+      { ...LINE, arguments: { changes: {}, ...options } }
+    ]);
+    expect(log.textContent).toContain('warm start, going on from there');
+    expect(log.textContent).not.toMatch(/changes|_/);
+  });
+
+  it('is copied exactly', async () => {
+    const copy = jest
+      .spyOn(Clipboard, 'copyToSystem')
+      .mockImplementation(() => {});
+    const options = { warm_start: true, continue_position: true };
+    await open([
+      { ...LINE, arguments: { lr: 0.1, ...options } },
+      { ...LINE, id: 2, step: null, arguments: {} }
+    ]);
+    fireEvent.click(screen.getByRole('button', { name: /Copy/ }));
+    const lines = `${copy.mock.lastCall?.[0]}`.split('\n');
+    expect(lines.map(line => line.split('\t').slice(1))).toEqual([
+      [
+        'policy halving',
+        'clone',
+        'run 1',
+        'step 120',
+        'lr=0.1 warm_start=true continue_position=true',
+        'run 3'
+      ],
+      ['policy halving', 'clone', 'run 1', '-', '', 'run 3']
+    ]);
   });
 });
 

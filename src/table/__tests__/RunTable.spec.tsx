@@ -81,6 +81,26 @@ describe('the run table', () => {
     expect(header.textContent).toBe('2← 1');
   });
 
+  it('says in words what ended a run', () => {
+    const ended = { ended: 1_700_000_100, status: 'stopped' } as const;
+    const done = { ended: 1_700_000_100, status: 'completed' } as const;
+    show({}, [
+      fakeRun({ run_id: 1, ...ended, ended_by: 'user' }),
+      fakeRun({ run_id: 2, ...ended, ended_by: 'policy' }),
+      fakeRun({ run_id: 3, ...ended, ended_by: 'a newer word' }),
+      fakeRun({ run_id: 4, ...done, ended_by: 'epochs' }),
+      fakeRun({ run_id: 5, ...done, ended_by: 'converged' })
+    ]);
+    const words = screen.getAllByText(/^(stopped|completed)$/);
+    expect(words.map(word => word.parentElement?.title)).toEqual([
+      'Can be resumed where it stopped (stopped by the user)',
+      'Can be resumed where it stopped (stopped by a policy)',
+      'Can be resumed where it stopped (a newer word)',
+      'Has trained all its epochs',
+      'Is done before its last epoch (converged)'
+    ]);
+  });
+
   it('says in one line what there is', () => {
     show();
     expect(screen.getByRole('status').textContent).toBe(
@@ -442,6 +462,28 @@ describe('details', () => {
     expect(knob.nextSibling?.textContent).toBe('0.01varies');
     await user.click(button('Details of run 4'));
     expect(screen.queryByRole('region')).toBeNull();
+  });
+
+  it.each([
+    [true, 'Cloned from run 1 at step 120, going on from there'],
+    [false, 'Cloned from run 1 at step 120, warm start']
+  ])('tell how a clone began (%s)', async (goesOn, words) => {
+    const run = fakeRun({
+      run_id: 2,
+      parent: 1,
+      warm_start: true,
+      status: 'stopped',
+      ended: 1_700_000_100,
+      ended_by: 'policy'
+    });
+    const { user, service } = show({}, [RUNS[0], run]);
+    const place = { parent_step: 120, continue_position: goesOn };
+    service.run.mockResolvedValue(fakeDetail(run, place));
+    const header = screen.getByRole('rowheader', { name: '2' });
+    expect(header.title).toBe('Cloned from run 1, warm start');
+    await user.click(button('Details of run 2'));
+    expect(await screen.findByText(words)).toBeTruthy();
+    expect(screen.getByText(/\(stopped by a policy\)$/)).toBeTruthy();
   });
 
   it('mark what a clone changed', async () => {

@@ -1,0 +1,43 @@
+"""The prepared rows of one call of `run_fit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from rapidfire_lab.worker.prepared.rows import SharedRows
+from rapidfire_lab.worker.prepared.surroundings import ObjectFiles, misc_listing, versions
+
+if TYPE_CHECKING:
+    from rapidfire_lab.data import IngestedData, Partition
+    from rapidfire_lab.spec import Mode
+    from rapidfire_lab.worker.hooks import Hooks
+    from rapidfire_lab.worker.prepared.store import PreparedStore
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Where the rows of a spec and of data are kept."""
+
+    store: PreparedStore
+    spec_hash: str
+    data: IngestedData
+
+    def rows(self, hooks: Hooks, partition: Partition, mode: Mode, seed: int) -> SharedRows | None:
+        """The shared rows of a partition for one run; None where the spec, or what it reads, does not allow it."""
+        misc = misc_listing(self.data.misc)
+        if misc is None or not hooks.spec.share_prepared_rows:
+            return None
+        base: list[Any] = [
+            versions(),
+            self.spec_hash,
+            [self.data.fingerprint, mode, len(partition)],
+            [self.data.misc, misc],
+            # The constructor and initialize_run may have drawn what row_prep uses.
+            seed if hooks.drew_at_start else None,
+            torch.cuda.is_available(),
+        ]
+        files = ObjectFiles(partition, self.data.partitions[mode].object_columns)
+        return SharedRows(self.store, base, hooks, partition, mode, files)
