@@ -323,6 +323,12 @@ class Ledger:
             "metrics": {point.name: point.value for point in points if point.epoch == epoch},
         }
 
+    def write_log(self, key: int, text: str) -> None:
+        """Add a line of the engine's own to what a run's code has printed."""
+        run = self.journal.run_by_key(key)
+        with contextlib.suppress(OSError), self._layout(run).log(run.run_id).open("a") as log:
+            log.write(f"[rapidfire-lab] {text}\n")
+
     def _log_tail(self, run: RunRecord) -> str:
         try:
             with self._layout(run).log(run.run_id).open("rb") as log:

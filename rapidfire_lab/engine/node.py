@@ -10,6 +10,7 @@ import torch
 
 from rapidfire_lab.engine.children import Child, Children
 from rapidfire_lab.engine.settings import EngineSettings, available_cores
+from rapidfire_lab.engine.watchdog import Watchdog
 from rapidfire_lab.errors import EngineError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Node:
         self._slots = settings.slots or (len(self._devices) if self._devices else cores)
         self._threads = settings.threads_per_slot or max(1, cores // self._slots)
         self._children = Children()
+        limit = settings.step_timeout_seconds
+        self._watchdog = Watchdog(home.runtime, limit) if limit else None
         self.drain_asked = False
         if settings.tracking:
             self._children.add(self._tracker())
@@ -47,7 +50,7 @@ class Node:
                 self._children.add(self._slot(index))
 
     def _slot(self, index: int) -> Child:
-        arguments = {
+        arguments: dict[str, object] = {
             "index": index,
             "address": self._address,
             "parent": os.getpid(),
@@ -56,6 +59,8 @@ class Node:
             "sharing": math.ceil(self._slots / max(1, len(self._devices))),
             "memory-fraction": self._settings.memory_fraction,
         }
+        if self._watchdog:
+            arguments["pulse"] = self._watchdog.watch(index)
         environment = {
             "OMP_NUM_THREADS": str(self._threads),
             "MKL_NUM_THREADS": str(self._threads),
@@ -74,8 +79,12 @@ class Node:
     def reap(self, now: float) -> list[tuple[Child, int]]:
         return self._children.reap(now)
 
-    def kill_slot(self, index: int) -> None:
-        self._children.kill(_slot_name(index))
+    def overdue(self, now: float) -> list[tuple[int, int]]:
+        """Slots that have been at one minibatch for longer than they may, each with the step before it."""
+        return self._watchdog.overdue(now) if self._watchdog else []
+
+    def kill_slot(self, index: int, now: float) -> None:
+        self._children.kill(_slot_name(index), now)
 
     def slots_are_fine(self) -> None:
         """Forget past crashes, after which a slot is started later and later: a lease has been committed."""
