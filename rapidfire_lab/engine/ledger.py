@@ -304,10 +304,10 @@ class Ledger:
         if run.status == "deleted":
             layout.drop_run(run.run_id)
             return
-        if self.journal.is_damaged(run.base_lease):
-            return
         experiment = self.journal.experiment_by_id(run.experiment_id)
-        layout.keep_final(run.run_id, run.base_lease, self._metadata(run, experiment, run.completed_epochs))
+        metadata = self._metadata(run, experiment, run.completed_epochs)
+        lease = 0 if self.journal.is_damaged(run.base_lease) else run.base_lease
+        layout.keep_final(run.run_id, lease, {**metadata, "ended_by": run.ended_by, "error": run.error})
 
     def _metadata(self, run: RunRecord, experiment: ExperimentRecord, epoch: int) -> dict[str, object]:
         points = self.journal.points(run.id, per="epoch")

@@ -47,6 +47,8 @@ def misbehave(fault):
         raise SystemExit(3)
     if fault == "hang":
         time.sleep(3600)
+    if str(fault).startswith("exit at ") and os.path.exists(fault.removeprefix("exit at ")):  # noqa: PTH110
+        os._exit(1)
     if fault == "slow once" and next(CALLS) == 3:
         time.sleep(2)
     if fault == "print":
