@@ -4,14 +4,16 @@ Events go in, instructions come out. There is no I/O and no clock here: the cont
 the simulator and the tests replay any history in microseconds.
 
 Fairness: among waiting runs the one with the least ``share`` goes next. The share is the number of passes over the
-data that a run has made, plus a handicap given when it is resumed or joins later, so that a newcomer is served like
-the least advanced run and never starves the others while it catches up. Ties go to the run that the slot trained
-last (its state is still there), then to runs that belong to no slot yet, then by age.
+data that a run has made, plus a handicap. The handicap has a run that joins begin at the level of the others, wherever
+it is itself, and has nobody catch up with more than ``CATCH_UP`` passes: so nobody starves anybody. What follows from
+it is proved in docs/architecture.md, section 4. Ties go to the run that the slot trained last (its state is still
+there), then to runs that belong to no slot yet, then by age.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +29,12 @@ RunPhase = Literal["waiting", "leased", "stopped", "ended"]
 SlotPhase = Literal["down", "idle", "busy"]
 Wanted = Literal["stopped", "deleted"]
 
+CATCH_UP = 1.0
+"""Passes over the data. A run that comes back from a slot further behind the others than that had the slot all the
+while and could not have been faster: it is owed no more."""
+
+_ROUNDING = 1e-9
+
 
 @dataclass
 class RunState:
@@ -38,6 +46,8 @@ class RunState:
     step: int = 0
     num_chunks: int | None = None
     handicap: float = 0.0
+    lease_passes: float = 0.0
+    """Length of its last lease: as far as it may be ahead of others at whose cost it trained."""
     phase: RunPhase = "waiting"
     wanted: Wanted | None = None
     slot: int | None = None
@@ -68,7 +78,7 @@ class SlotState:
 class RunAdded:
     run: RunState
     newcomer: bool = False
-    """Whether it joins runs that have trained already, and must not overtake them all."""
+    """Whether it joins the others at their level; one that comes out of a journal with all others keeps its share."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,8 @@ class Scheduler:
         self.story: deque[Event | Instruction] = deque(maxlen=1_000)
         self._draining = False
         self._last_lease = last_lease
+        self._level = -math.inf
+        """The largest share with which a run has been given a slot, since there was none at all."""
         self._max_attempts = max_attempts
         self._leases: dict[int, tuple[int, int]] = {}
 
@@ -213,7 +225,7 @@ class Scheduler:
                 return self._stop(self.runs[event.run])
             case ResumeAsked():
                 run = self.runs[event.run]
-                return self._wait(run, newcomer=True) if run.phase == "stopped" else []
+                return self._join(run) if run.phase == "stopped" else []
             case SlotDying():
                 self.slots[event.slot].dying = True
                 return []
@@ -225,12 +237,28 @@ class Scheduler:
 
     def _add(self, event: RunAdded) -> list[Instruction]:
         self.runs[event.run.key] = event.run
-        return self._wait(event.run, newcomer=event.newcomer)
+        if event.newcomer:
+            return self._join(event.run)
+        self._level = max(self._level, event.run.share - CATCH_UP)
+        return self._wait(event.run)
 
-    def _wait(self, run: RunState, *, newcomer: bool = False) -> list[Instruction]:
-        if newcomer:
-            others = [other.share for other in self.live_runs() if other is not run]
-            run.handicap += max(0.0, min(others, default=0.0) - run.share)
+    def _join(self, run: RunState) -> list[Instruction]:
+        """Have a new or resumed run wait where the others are; of a lead it keeps what its last lease gave it."""
+        others = [other.share for other in self.live_runs() if other is not run]
+        if others:
+            level = max(self._level, min(others))
+            run.handicap += min(max(run.share, level), level + run.lease_passes) - run.share
+        else:
+            self._level = -math.inf
+        return self._wait(run)
+
+    def _come_back(self, run: RunState) -> list[Instruction]:
+        """Have a run wait again that had a slot."""
+        run.handicap += max(0.0, self._level - CATCH_UP - run.share)
+        return self._wait(run)
+
+    @staticmethod
+    def _wait(run: RunState) -> list[Instruction]:
         run.phase, run.wanted = "waiting", None
         return [RunWaits(run.key, run.handicap)]
 
@@ -256,7 +284,7 @@ class Scheduler:
             return lost + self._end(run, RunEnded(run.key, "stopped", "user"))
         if run.deaths >= self._max_attempts:
             return lost + self._end(run, RunEnded(run.key, "failed", "error", reason))
-        return lost + self._wait(run)
+        return lost + self._come_back(run)
 
     def _lease_ended(self, event: LeaseEnded) -> list[Instruction]:
         if event.lease not in self._leases:
@@ -278,7 +306,7 @@ class Scheduler:
             return self._end(run, RunEnded(run.key, "completed", by))
         if run.wanted == "stopped":
             return self._end(run, RunEnded(run.key, "stopped", "user"))
-        return self._wait(run)
+        return self._come_back(run)
 
     def _release(self, lease: int) -> list[Instruction]:
         """Free the slot that worked on the lease, also when its run was deleted meanwhile."""
@@ -344,6 +372,8 @@ class Scheduler:
             chunks=run.num_chunks,
             pace=run.pace,
         )
+        run.lease_passes = (to_step - run.step) / run.steps_per_epoch
+        self._level = max(self._level, run.share)
         return GrantLease(lease, run.key, slot.index, run.step, to_step)
 
     def check(self) -> None:
@@ -363,3 +393,13 @@ class Scheduler:
         ):
             message = "a run waits while a slot is idle"
             raise AssertionError(message)
+        self._check_leads()
+
+    def _check_leads(self) -> None:
+        """Nobody who waits is so far ahead that the others could keep it waiting for long."""
+        live = self.live_runs()
+        level = max(self._level, min((run.share for run in live), default=0.0))
+        for run in live:
+            if run.phase == "waiting" and run.share > level + max(CATCH_UP, run.lease_passes) + _ROUNDING:
+                message = f"run {run.key} waits at {run.share}, far ahead of {level}"
+                raise AssertionError(message)

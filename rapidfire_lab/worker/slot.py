@@ -37,6 +37,7 @@ from rapidfire_lab.engine.protocol import (
     decode_from_controller,
     encode,
 )
+from rapidfire_lab.engine.watchdog import TELL_WHERE, Pulse
 from rapidfire_lab.errors import EngineError, SpecError
 from rapidfire_lab.worker.checkpoint import (
     DamagedCheckpointError,
@@ -71,10 +72,17 @@ class Slot:
     """One slot: a device, a connection to the controller, and the runs it remembers."""
 
     def __init__(
-        self, index: int, address: str, device: torch.device, budget: int, prepared: PreparedStore | None
+        self,
+        index: int,
+        address: str,
+        device: torch.device,
+        budget: int,
+        prepared: PreparedStore | None,
+        pulse: Pulse,
     ) -> None:
         self._index = index
         self._device = device
+        self._pulse = pulse
         self._residency = Residency(budget)
         self._prepared = prepared
         self._partitions: dict[str, Partition] = {}
@@ -253,14 +261,21 @@ class Slot:
             nonlocal reported, epochs
             if grant.epoch_checkpoints and training.completed_epochs > epochs:
                 epochs = training.completed_epochs
+                self._pulse.rest()
                 self._save_epoch(grant, layout, training)
             if time.monotonic() - reported >= _REPORT_SECONDS:
                 reported = time.monotonic()
                 self._report(grant, training)
             self._read_messages(grant)
+            self._pulse.beat(training.step)
             return not self._preempted
 
-        outcome = training.train(grant.to_step, keep_going)
+        try:
+            self._pulse.beat(training.step)
+            outcome = training.train(grant.to_step, keep_going)
+            training.settle_losses()  # waits for the device
+        finally:
+            self._pulse.rest()
         if grant.epoch_checkpoints and training.completed_epochs > epochs:
             self._save_epoch(grant, layout, training)
         return outcome
@@ -354,16 +369,20 @@ def main() -> None:
     parser.add_argument("--memory-fraction", type=float, required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder of prepared rows")
     parser.add_argument("--prepared-bytes", type=int, required=True, help="what they may take; 0 to keep none")
+    parser.add_argument("--pulse", type=Path, help="where to tell that a minibatch begins, if anybody looks")
     arguments = parser.parse_args()
     die_with_parent(arguments.parent)
     faulthandler.enable()
+    faulthandler.register(TELL_WHERE, file=2)  # the run's log, during a lease
+    pulse = Pulse(arguments.pulse)
+    pulse.rest()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     if device.type == "cuda":
         _make_deterministic()
     budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing)
     prepared = PreparedStore(arguments.prepared, arguments.prepared_bytes) if arguments.prepared_bytes else None
-    Slot(arguments.index, arguments.address, device, budget, prepared).serve()
+    Slot(arguments.index, arguments.address, device, budget, prepared, pulse).serve()
 
 
 if __name__ == "__main__":
