@@ -93,7 +93,7 @@ class ExperimentLayout:
             return
         final = self.final_weights(run_id)
         link_or_copy(weights, final)
-        self.write_metadata(final, metadata)
+        self.write_metadata(final, metadata)  # this also has the folder synced
 
     def checkpoint(self, run_id: int, lease: int) -> tuple[Path, Path]:
         """The files that a run goes on from; those of lease 0 are the ones that a warm start begins with."""
@@ -104,7 +104,7 @@ class ExperimentLayout:
         self.make_run(run_id)
         for source, target in zip(self.checkpoint(parent, lease), self.checkpoint(run_id, 0), strict=True):
             link_or_copy(source, target)
-        for folder in (self.run(run_id), self.run(run_id).parent):
+        for folder in (self._state_folder(run_id), self.run(run_id), self.run(run_id).parent):
             sync(folder)
 
     @staticmethod
