@@ -56,10 +56,12 @@ class MetricQueries(JournalConnection):
 
     def metrics_of(self, experiment_id: int) -> list[tuple[str, str]]:
         """Name and ``per`` of every metric that a run of the experiment has points of, in the order of appearance."""
+        # Whether a run has points of it still: they may have been trimmed, and the run deleted. The first runs tell.
         rows = self._all(
-            "SELECT n.name, n.per FROM metric_names n WHERE EXISTS ("
+            "SELECT n.name, n.per FROM experiment_metrics e JOIN metric_names n ON n.id = e.name"
+            " WHERE e.experiment_id = ?1 AND EXISTS ("
             " SELECT 1 FROM runs r CROSS JOIN metrics m ON m.run = r.id AND m.name = n.id"
-            " WHERE r.experiment_id = ? AND r.status != 'deleted') ORDER BY n.id",
+            " WHERE r.experiment_id = ?1 AND r.status != 'deleted') ORDER BY n.id",
             (experiment_id,),
         )
         return [(row["name"], row["per"]) for row in rows]
