@@ -11,6 +11,7 @@ from rapidfire_lab.journal.records import (
     MetricPoint,
     OperationRecord,
     OutboxRecord,
+    Position,
     RunRecord,
 )
 from rapidfire_lab.journal.writer import JournalWriter
@@ -27,5 +28,6 @@ __all__ = [
     "OperationRecord",
     "OutboxRecord",
     "Page",
+    "Position",
     "RunRecord",
 ]

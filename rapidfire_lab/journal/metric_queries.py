@@ -95,6 +95,20 @@ class MetricQueries(JournalConnection):
         )
         return [(row["run"], row["value"]) for row in rows]
 
+    def step_seconds(self, metric: int, runs: Iterable[int]) -> dict[int, float]:
+        """Seconds from point to point of a metric, on the average of all of a run; for runs where that can be told."""
+        rows = self._all(
+            "SELECT j.value AS run, (b.time - a.time) / (b.step - a.step) AS seconds"
+            " FROM json_each(?2) j"
+            " CROSS JOIN metrics a ON a.run = j.value AND a.name = ?1"
+            " AND a.step = (SELECT min(step) FROM metrics WHERE run = j.value AND name = ?1)"
+            " CROSS JOIN metrics b ON b.run = j.value AND b.name = ?1"
+            " AND b.step = (SELECT max(step) FROM metrics WHERE run = j.value AND name = ?1)"
+            " WHERE b.step > a.step AND b.time > a.time",
+            (metric, json.dumps(list(runs))),
+        )
+        return {row["run"]: row["seconds"] for row in rows}
+
     # Charts
 
     def metric_spans(self, metric: int, runs: Iterable[int]) -> dict[int, tuple[int, int]]:
