@@ -15,11 +15,11 @@ from rapidfire_lab.engine.requests import check_length, insert_run, schedule_run
 from rapidfire_lab.errors import ConfigError, EngineError, OperationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rapidfire_lab.engine.ledger import Ledger
     from rapidfire_lab.engine.protocol import CheckClone, RunOperation
-    from rapidfire_lab.journal import RunRecord
+    from rapidfire_lab.journal import FitRecord, RunRecord
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def plan_clones(request: RunOperation | CheckClone, ledger: Ledger, parents: lis
     if request.warm_start:
         for parent in parents:
             _check_checkpoint(ledger, parent)
-    plans = [_plan(ledger, parent, change, warm_start=request.warm_start) for parent in parents for change in changes]
+    plans = [plan for parent in parents for plan in _plans(ledger, parent, changes, warm_start=request.warm_start)]
     _refuse_twins(plans)
     return plans
 
@@ -74,15 +74,22 @@ def _layout(ledger: Ledger, run: RunRecord) -> ExperimentLayout:
     return ExperimentLayout(Path(ledger.journal.experiment_by_id(run.experiment_id).path))
 
 
-def _plan(ledger: Ledger, parent: RunRecord, changes: dict[str, Any], *, warm_start: bool) -> ClonePlan:
-    leaf = apply_changes(parent.leaf, changes)
-    if leaf == parent.leaf and not warm_start:
-        left = "leave" if changes else "are none: they leave"
-        message = f"The changes {left} run {parent.run_id}'s config as it is; a clone needs at least one changed knob."
-        raise ConfigError(message)
-    check_torch_names(leaf)
-    check_length(leaf, json.loads(ledger.journal.fit(parent.fit_id).data)["partitions"]["train"]["rows"])
-    return ClonePlan(parent, changes, leaf, warm_start)
+def _plans(
+    ledger: Ledger, parent: RunRecord, changes: Iterable[dict[str, Any]], *, warm_start: bool
+) -> Iterator[ClonePlan]:
+    old = parent.leaf
+    rows = json.loads(ledger.journal.fit(parent.fit_id).data)["partitions"]["train"]["rows"]
+    for change in changes:
+        leaf = apply_changes(old, change)
+        if leaf == old and not warm_start:
+            left = "leave" if change else "are none: they leave"
+            message = (
+                f"The changes {left} run {parent.run_id}'s config as it is; a clone needs at least one changed knob."
+            )
+            raise ConfigError(message)
+        check_torch_names(leaf)
+        check_length(leaf, rows)
+        yield ClonePlan(parent, change, leaf, warm_start)
 
 
 def _refuse_twins(plans: Iterable[ClonePlan]) -> None:
@@ -109,17 +116,18 @@ def _changed(plan: ClonePlan) -> list[dict[str, Any]]:
 
 def make_clones(plans: Sequence[ClonePlan], ledger: Ledger) -> list[int]:
     """Make the clones and have them scheduled; returns their run ids."""
-    clones = [_insert(plan, ledger) for plan in plans]
+    fits = {fit: ledger.journal.fit(fit) for fit in {plan.parent.fit_id for plan in plans}}
+    clones = [_insert(plan, fits[plan.parent.fit_id], ledger) for plan in plans]
     _keep_checkpoints(plans, clones, ledger)
     for clone in clones:
-        schedule_run(ledger, clone, ledger.journal.fit(clone.fit_id))
+        schedule_run(ledger, clone, fits[clone.fit_id])
     return [clone.run_id for clone in clones]
 
 
-def _insert(plan: ClonePlan, ledger: Ledger) -> RunRecord:
+def _insert(plan: ClonePlan, fit: FitRecord, ledger: Ledger) -> RunRecord:
     return insert_run(
         ledger,
-        ledger.journal.fit(plan.parent.fit_id),
+        fit,
         plan.leaf,
         source="clone",
         parent=plan.parent.run_id,

@@ -177,11 +177,15 @@ class Scheduler:
         self.slots: dict[int, SlotState] = {}
         self.story: deque[Event | Instruction] = deque(maxlen=1_000)
         self._draining = False
+        self._least: float | None = None
+        """The least share among the live runs, while nothing but newcomers comes in: none of them is below it."""
         self._last_lease = last_lease
         self._max_attempts = max_attempts
         self._leases: dict[int, tuple[int, int]] = {}
 
     def handle(self, event: Event) -> list[Instruction]:
+        if not (isinstance(event, RunAdded) and event.newcomer):
+            self._least = None
         instructions = self._transition(event)
         instructions += self._fill_slots()
         self.story.append(event)
@@ -229,10 +233,16 @@ class Scheduler:
 
     def _wait(self, run: RunState, *, newcomer: bool = False) -> list[Instruction]:
         if newcomer:
-            others = [other.share for other in self.live_runs() if other is not run]
-            run.handicap += max(0.0, min(others, default=0.0) - run.share)
+            run.handicap += max(0.0, self._least_share(run) - run.share)
         run.phase, run.wanted = "waiting", None
         return [RunWaits(run.key, run.handicap)]
+
+    def _least_share(self, newcomer: RunState) -> float:
+        """The least share among the others, or the newcomer's own; told once for all that join at the same time."""
+        if self._least is None:
+            others = (other.share for other in self.live_runs() if other is not newcomer)
+            self._least = min(others, default=newcomer.share)
+        return self._least
 
     def _slot_up(self, event: SlotUp) -> list[Instruction]:
         """A slot comes up empty: should nobody have seen its predecessor die, what that one did is lost."""
@@ -312,8 +322,8 @@ class Scheduler:
     def _fill_slots(self) -> list[Instruction]:
         if self._draining:
             return []
-        waiting = [run for run in self.runs.values() if run.phase == "waiting"]
         idle = [slot for slot in self.slots.values() if slot.phase == "idle" and not slot.dying]
+        waiting = [run for run in self.runs.values() if run.phase == "waiting"] if idle else []
         grants: list[Instruction] = []
         for slot in sorted(idle, key=lambda slot: slot.index):
             if not waiting:

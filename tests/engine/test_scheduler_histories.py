@@ -107,7 +107,7 @@ class Histories(RuleBasedStateMachine):
         self.status[key], self.committed[key], self.totals[key] = "new", 0, steps_per_epoch * epochs
         least = self.least_share()
         self.tell(RunAdded(run, newcomer))
-        assert not newcomer or run.share >= least
+        assert run.share == (least if newcomer else 0.0)
 
     def least_share(self):
         return min((run.share for run in self.scheduler.live_runs()), default=0.0)
