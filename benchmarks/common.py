@@ -87,10 +87,10 @@ def wait_for_slots(home: EngineHome, count: int) -> None:
 
 
 class OtherLoad:
-    """Cores that neither this process nor its engine, which must be running, used since this was made."""
+    """Cores that others than this process, its engine, which must be running, and ``own`` used since this was made."""
 
-    def __init__(self, home: EngineHome) -> None:
-        pids = EngineClient(home).status()["processes"].values()
+    def __init__(self, home: EngineHome, *own: int) -> None:
+        pids = [*EngineClient(home).status()["processes"].values(), *own]
         self._own = [psutil.Process(), *(psutil.Process(pid) for pid in pids if pid)]
         self._start = time.monotonic()
         self._before = self._used()

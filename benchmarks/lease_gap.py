@@ -56,6 +56,10 @@ class Minibatch:
     end: float
     process: str
 
+    @property
+    def seconds(self) -> float:
+        return self.end - self.begin
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -164,7 +168,7 @@ def figures_of(gaps: list[Gap]) -> dict[str, Any]:
             for part in ("checkpoint_and_report", "commit_and_decide", "receive_and_restore")
         },
         "between_steps_of_a_lease_ms": milliseconds(gap.total for gap in gaps if gap.kind == "step"),
-        "step_ms": milliseconds(gap.after.end - gap.after.begin for gap in gaps),
+        "step_ms": milliseconds(gap.after.seconds for gap in gaps),
     }
 
 

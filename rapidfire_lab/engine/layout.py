@@ -98,6 +98,7 @@ class ExperimentLayout:
         self.make_run(run_id)
         if found:
             link_or_copy(weights, final)
+        # This also has the folder synced.
         self.write_metadata(final, {**metadata, "weights": final.name if found else None})
 
     def checkpoint(self, run_id: int, lease: int) -> tuple[Path, Path]:
@@ -109,7 +110,7 @@ class ExperimentLayout:
         self.make_run(run_id)
         for source, target in zip(self.checkpoint(parent, lease), self.checkpoint(run_id, 0), strict=True):
             link_or_copy(source, target)
-        for folder in (self.run(run_id), self.run(run_id).parent):
+        for folder in (self._state_folder(run_id), self.run(run_id), self.run(run_id).parent):
             sync(folder)
 
     @staticmethod

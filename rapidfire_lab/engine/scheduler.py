@@ -187,6 +187,8 @@ class Scheduler:
         self.slots: dict[int, SlotState] = {}
         self.story: deque[Event | Instruction] = deque(maxlen=1_000)
         self._draining = False
+        self._least: float | None = None
+        """The least share among the live runs, while nothing but newcomers comes in: none of them is below it."""
         self._last_lease = last_lease
         self._level = -math.inf
         """The largest share with which a run has been given a slot, since there was none at all."""
@@ -194,6 +196,8 @@ class Scheduler:
         self._leases: dict[int, tuple[int, int]] = {}
 
     def handle(self, event: Event) -> list[Instruction]:
+        if not (isinstance(event, RunAdded) and event.newcomer):
+            self._least = None
         instructions = self._transition(event)
         instructions += self._fill_slots()
         self.story.append(event)
@@ -244,9 +248,9 @@ class Scheduler:
 
     def _join(self, run: RunState) -> list[Instruction]:
         """Have a new or resumed run wait where the others are; of a lead it keeps what its last lease gave it."""
-        others = [other.share for other in self.live_runs() if other is not run]
-        if others:
-            level = max(self._level, min(others))
+        least = self._least_share(run)
+        if least is not None:
+            level = max(self._level, least)
             run.handicap += min(max(run.share, level), level + run.lease_passes) - run.share
         else:
             self._level = -math.inf
@@ -261,6 +265,12 @@ class Scheduler:
     def _wait(run: RunState) -> list[Instruction]:
         run.phase, run.wanted = "waiting", None
         return [RunWaits(run.key, run.handicap)]
+
+    def _least_share(self, newcomer: RunState) -> float | None:
+        """The least share among the others, if there are any; told once for all that join at the same time."""
+        if self._least is None:
+            self._least = min((other.share for other in self.live_runs() if other is not newcomer), default=None)
+        return self._least
 
     def _slot_up(self, event: SlotUp) -> list[Instruction]:
         """A slot comes up empty: should nobody have seen its predecessor die, what that one did is lost."""
@@ -340,8 +350,8 @@ class Scheduler:
     def _fill_slots(self) -> list[Instruction]:
         if self._draining:
             return []
-        waiting = [run for run in self.runs.values() if run.phase == "waiting"]
         idle = [slot for slot in self.slots.values() if slot.phase == "idle" and not slot.dying]
+        waiting = [run for run in self.runs.values() if run.phase == "waiting"] if idle else []
         grants: list[Instruction] = []
         for slot in sorted(idle, key=lambda slot: slot.index):
             if not waiting:

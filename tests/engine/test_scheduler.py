@@ -442,6 +442,20 @@ def test_a_newcomer_is_served_like_the_least_advanced_run(scheduler):
     assert play(scheduler, 6) == [1, 3, 1, 3, 1, 3]
 
 
+def test_newcomers_go_by_the_runs_that_are_there_when_they_come(scheduler):
+    def share(key):
+        scheduler.add(run(key), newcomer=True)
+        return scheduler.runs[key].share
+
+    scheduler.add(run(1, step=12), run(2, step=14))
+    assert [share(3), share(4)] == [1.5, 1.5]
+    for key in (1, 3, 4):
+        scheduler.handle(StopAsked(key))
+    assert [share(5), share(6)] == [1.75, 1.75]
+    scheduler.add(run(7, step=4))
+    assert [share(8), share(9)] == [0.75, 0.75], "at what the others are taken to have had, less a pass"
+
+
 def test_the_first_runs_get_no_handicap(scheduler):
     scheduler.up(0)
     scheduler.add(run(1), run(2), newcomer=True)
