@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         RapidfireLabError,
         SpecError,
         StaleError,
+        StorageError,
     )
     from rapidfire_lab.experiment import Experiment
     from rapidfire_lab.spec import MLSpec
@@ -55,6 +56,7 @@ __all__ = [
     "RapidfireLabError",
     "SpecError",
     "StaleError",
+    "StorageError",
     "__version__",
 ]
 
@@ -70,6 +72,7 @@ _HOMES = {
         "RapidfireLabError",
         "SpecError",
         "StaleError",
+        "StorageError",
     ),
     "experiment": ("Experiment",),
     "spec": ("MLSpec",),
