@@ -5,7 +5,7 @@ one. No client library is loaded before a store that needs it is made.
 """
 
 from rapidfire_lab.storage.content import Digest, StoredObject, digest_of, fingerprint
-from rapidfire_lab.storage.manifest import MANIFEST, fetch, publish, read_manifest, retract
+from rapidfire_lab.storage.manifest import MANIFEST, fetch, publish, read_manifest, record, retract
 from rapidfire_lab.storage.retry import Retry
 from rapidfire_lab.storage.store import Store
 from rapidfire_lab.storage.transfer import Options, Progress, files_below, get_files, put_files
@@ -28,5 +28,6 @@ __all__ = [
     "publish",
     "put_files",
     "read_manifest",
+    "record",
     "retract",
 ]

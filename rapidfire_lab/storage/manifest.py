@@ -71,6 +71,14 @@ def _take_out(store: Store, folder: str, before: Entries, now: Entries, *, add: 
         store.delete(_below(folder, MANIFEST))
 
 
+def record(store: Store, entries: Entries, *, folder: str = "") -> None:
+    """Add to a manifest what the caller knows to be in the store."""
+    before = read_manifest(store, folder)
+    after = {**(before or {}), **entries}
+    if after != before:
+        _write(store, folder, after)
+
+
 def retract(store: Store, keys: Iterable[str], *, folder: str = "") -> None:
     """Take keys out of a manifest; their objects may then be removed or replaced."""
     before = read_manifest(store, folder)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from rapidfire_lab.errors import ObjectNotFoundError, TransferCancelledError
 from rapidfire_lab.storage.content import Digest, StoredObject, digest_of
+from rapidfire_lab.storage.threads import in_parallel
 from rapidfire_lab.storage.watch import Watch
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def put_files(store: Store, files: Mapping[str, Path], options: Options | None =
 
 
 def digests_of(files: Mapping[str, Path], options: Options) -> dict[str, Digest]:
-    with ThreadPoolExecutor(options.workers) as pool:
-        return dict(zip(files, pool.map(digest_of, files.values()), strict=True))
+    futures = in_parallel([partial(digest_of, path) for path in files.values()], options.workers)
+    return {key: future.result() for key, future in zip(files, futures, strict=True)}
 
 
 def send_files(store: Store, files: Mapping[str, Path], digests: Mapping[str, Digest], options: Options) -> None:
@@ -114,8 +114,8 @@ def get_files(store: Store, wanted: Mapping[str, Path], options: Options | None 
         The first failure; files that are whole by then stay and are not fetched again.
     """
     chosen = options or Options()
-    with ThreadPoolExecutor(chosen.workers) as pool:
-        objects = dict(zip(wanted, pool.map(store.stat, wanted), strict=True))
+    futures = in_parallel([partial(store.stat, key) for key in wanted], chosen.workers)
+    objects = {key: future.result() for key, future in zip(wanted, futures, strict=True)}
     missing = [store.address(key) for key, found in objects.items() if found is None]
     if missing:
         raise ObjectNotFoundError(f"{missing[0]} does not exist")
@@ -134,13 +134,12 @@ def _is(path: Path, found: StoredObject) -> bool:
 def run_jobs(jobs: Sequence[Job], options: Options) -> None:
     """Do all jobs in parallel. The first failure ends the others, and is raised."""
     tally = _Tally(jobs, options)
-    with ThreadPoolExecutor(max(1, min(options.workers, len(jobs)))) as pool:
-        futures = [pool.submit(tally.run, job) for job in jobs]
-        try:
-            failures = [error for error in (future.exception() for future in futures) if error is not None]
-        except BaseException:  # an interrupt while waiting
-            tally.stop.set()
-            raise
+    futures = in_parallel([partial(tally.run, job) for job in jobs], options.workers)
+    try:
+        failures = [error for error in (future.exception() for future in futures) if error is not None]
+    except BaseException:  # an interrupt while waiting
+        tally.stop.set()
+        raise
     if failures:
         raise _reason(failures)
     if options.cancel.is_set() and tally.finished < len(jobs):
