@@ -80,6 +80,15 @@ def _append(source: Source, found: StoredObject, descriptor: int, tries: Tries, 
         raise TransientError(f"{source.address}: cannot read it: the connection ended early")
 
 
+def _is_ours(descriptor: int, part: Path) -> bool:
+    """Take hold of a file, unless somebody else has it or, done with it, gave it its final name a moment ago."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), part.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
 @contextlib.contextmanager
 def _part_file(path: Path, found: StoredObject) -> Iterator[tuple[Path, int]]:
     """The file that an earlier attempt may have left, or one of our own while another process has that in use."""
@@ -88,13 +97,9 @@ def _part_file(path: Path, found: StoredObject) -> Iterator[tuple[Path, int]]:
         part = path.with_name(name)
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            continue
-        try:
-            yield part, descriptor
+            if _is_ours(descriptor, part):
+                yield part, descriptor
+                return
         finally:
             os.close(descriptor)
-        return
     raise StorageError(f"{path} is being fetched by somebody else; try again when they are done")

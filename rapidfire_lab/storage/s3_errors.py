@@ -53,7 +53,7 @@ def _cause(code: str, told: Mapping[str, Any]) -> str:
     if code == "NoSuchBucket":
         return "there is no such bucket; check its name, or create it"
     if code in _DENIED:
-        return "access is denied; the credentials in use lack the permission"
+        return "access is denied; the credentials in use need s3:PutObject, s3:GetObject and s3:ListBucket there"
     if code in _REGION:
         region = told.get("HTTPHeaders", {}).get("x-amz-bucket-region", "another region")
         return f"the bucket is in {region}; set AWS_DEFAULT_REGION to it"

@@ -13,6 +13,14 @@ from tests.conftest import wait_until
 PART_BYTES = 64 * 1024
 """Smallest part that this server takes, so that small files are sent in parts too."""
 
+_PROGRAM = """
+import sys
+from rapidfire_lab.engine.lifeline import die_with_parent
+die_with_parent(int(sys.argv.pop()))
+from moto.server import main
+main()
+"""
+
 
 @contextlib.contextmanager
 def s3_server():
@@ -20,7 +28,8 @@ def s3_server():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, "-H", "127.0.0.1", "-p", str(port)]
+    command.append(str(os.getpid()))
     environment = {**os.environ, "S3_UPLOAD_PART_MIN_SIZE": str(PART_BYTES), "MOTO_S3_DEFAULT_MAX_KEYS": "5"}
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -230,3 +230,20 @@ def test_an_object_that_is_not_as_its_manifest_says(store, write, tmp_path):
         fetch(store, tmp_path / "back")
     assert not (tmp_path / "back/one").exists()
     assert not (tmp_path / "back/manifest.json").exists()
+
+
+def test_two_who_fetch_one_object_do_not_disturb_each_other(store, write, tmp_path):
+    store.put(write("large", LARGE), "key")
+
+    class Second(Watch):
+        fetched = False
+
+        def at(self, done):
+            if done and not self.fetched:
+                self.fetched = True
+                store.get("key", tmp_path / "back")
+                assert (tmp_path / "back").read_bytes() == LARGE
+
+    store.get("key", tmp_path / "back", watch=Second())
+    assert (tmp_path / "back").read_bytes() == LARGE
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
