@@ -23,6 +23,7 @@ from benchmarks.common import (
     spread,
     tell,
     wait_for_slots,
+    with_engine,
     write_digits,
 )
 from rapidfire_lab import Experiment
@@ -187,7 +188,7 @@ def main() -> None:
         experiment = Experiment(SPECS / "timed_digits.py", "lease-gap")
         wait_for_slots(home, options.slots)
         tell(f"{options.runs} runs of {options.epochs} epochs in {options.chunks} chunks each")
-        load = OtherLoad(home)
+        load = OtherLoad(with_engine(home))
         gaps = train(home, experiment, options)
         figures.update(vars(options), target_ms=TARGET_MS, goal_ms=GOAL_MS, busy_cores_of_others=load.cores())
         figures.update(figures_of(gaps))

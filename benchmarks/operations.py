@@ -30,6 +30,7 @@ from benchmarks.common import (
     spread,
     tell,
     wait_for_slots,
+    with_engine,
     write_digits,
 )
 from benchmarks.jupyter import jupyter_server
@@ -205,7 +206,7 @@ def measure(home: EngineHome, experiment: Experiment, options: argparse.Namespac
     while not all(run.base_lease for run in experiment.runs()):
         time.sleep(_LOOK_SECONDS)
     with jupyter_server(home.root) as server:
-        load = OtherLoad(home, server.pid)
+        load = OtherLoad(with_engine(home, server.pid))
         ways = {
             "python": through_python(home, experiment.name),
             "rest": through_rest(server, experiment.name),
