@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
+import subprocess
+import sys
 import warnings
 
 import pytest
 
 from rapidfire_lab import Experiment
 from rapidfire_lab.engine.client import EngineClient
+from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.mlflow_store import make_store
 from tests.conftest import SPECS, engine_home, paced_config, wait_until
 from tests.contract import minibatch_losses
 
@@ -91,6 +97,57 @@ def test_the_spec_is_an_artifact(tracked):
     experiment, client = tracked
     name = experiment.get_runs_info()["mlflow_run_id"][0]
     assert [artifact.path for artifact in client.list_artifacts(name, "spec")] == ["spec/paced.py"]
+
+
+# The store
+
+
+MAKE_TABLES = """
+import sys
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+SqlAlchemyStore("sqlite:///" + sys.argv[1], "artifacts")
+"""
+
+MAKE_STORE = """
+import sys
+from pathlib import Path
+from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.mlflow_store import make_store
+make_store(EngineHome(Path(sys.argv[1]).parent))
+"""
+
+
+def kill_while_it_makes(code, store, file):
+    """Kill a maker of the store as soon as a file of its has a table."""
+    with subprocess.Popen([sys.executable, "-c", code, str(store)]) as maker:
+        wait_until(lambda: file.exists() and file.stat().st_size, "the first table")
+        maker.kill()
+
+
+@pytest.mark.parametrize("by", ["mlflow", "us"])
+def test_a_store_whose_maker_was_killed_is_made(by, tmp_path):
+    home = EngineHome(tmp_path)
+    if by == "mlflow":
+        kill_while_it_makes(MAKE_TABLES, home.mlflow_store, home.mlflow_store)
+    else:
+        kill_while_it_makes(MAKE_STORE, home.mlflow_store, tmp_path / ".mlflow.db.new")
+        assert not home.mlflow_store.exists()
+    makers = [subprocess.Popen([sys.executable, "-c", MAKE_STORE, str(home.mlflow_store)]) for _ in range(2)]
+    assert [maker.wait() for maker in makers] == [0, 0]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["mlflow.db", "mlflow.lock"]
+    with contextlib.closing(sqlite3.connect(home.mlflow_store)) as store:
+        assert store.execute("SELECT name FROM experiments").fetchall() == [("Default",)]
+    before = home.mlflow_store.stat()
+    make_store(home)
+    assert home.mlflow_store.stat() == before
+
+
+def test_a_store_that_is_damaged_is_left_as_it_is(tmp_path):
+    home = EngineHome(tmp_path)
+    home.mlflow_store.write_bytes(b"no database at all, by far" * 100)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        make_store(home)
+    assert home.mlflow_store.read_bytes() == b"no database at all, by far" * 100
 
 
 def test_a_tracking_server_that_is_down_stops_no_training(points, tmp_path):

@@ -23,6 +23,7 @@ from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.lifeline import die_with_parent
 from rapidfire_lab.engine.protocol import Exit, Tracked, TrackerReady, decode_from_controller, encode
 from rapidfire_lab.journal import JournalReader
+from rapidfire_lab.mlflow_store import make_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -88,6 +89,8 @@ class MlflowSink:
 
         uri = experiment.tracking_uri or self._home.mlflow_uri
         if uri not in self._clients:
+            if not experiment.tracking_uri:
+                make_store(self._home)
             self._clients[uri] = MlflowClient(tracking_uri=uri)
         return self._clients[uri]
 
