@@ -21,12 +21,13 @@ LABEXTENSION := rapidfire_lab/labextension/package.json
 FRONT_END := $(shell find src schema style -type f -not -path '*/__tests__/*') tsconfig.json
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test ui-test screenshots chromium lint format clean check-tools
+.PHONY: help setup demo lab test soak ui-test screenshots chromium lint format clean check-tools
 
 help:
 	@echo 'make demo    train the digits example in this terminal'
 	@echo 'make lab     open the digits tutorial in JupyterLab'
 	@echo 'make test    lint, front-end tests, journeys in a browser, Python tests'
+	@echo 'make soak    kill whatever there is at random for SOAK_MINUTES=15, and check everything'
 	@echo 'make ui-test journeys through JupyterLab in Chromium'
 	@echo 'make screenshots  take the pictures of the README anew'
 	@echo 'make lint    all linters, nothing is changed'
@@ -45,6 +46,9 @@ test: setup
 	jlpm test
 	$(MAKE) ui-test
 	$(BIN)/python -m pytest
+
+soak: setup
+	$(BIN)/python -m pytest tests/faults/soak.py
 
 ui-test: setup chromium
 	@if command -v '$(CHROMIUM)' >/dev/null; then \

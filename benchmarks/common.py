@@ -22,7 +22,7 @@ from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.settings import available_cores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = ROOT / "examples" / "digits"
@@ -52,9 +52,21 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": version("torch"),
         "system": f"{platform.system()} {platform.machine()}",
+        "cpu": cpu_model(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "cores": available_cores(),
         "busy_cores_before": round(sum(busy) / 100, 2),
     }
+
+
+def cpu_model() -> str:
+    """As Linux names it, with the number in its family, by which virtual machines can still be told apart."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return platform.processor()
+    known = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return f"{known.get('model name', platform.machine())} (model {known.get('model', 'unknown')})"
 
 
 def tell(message: str) -> None:
@@ -87,22 +99,33 @@ def wait_for_slots(home: EngineHome, count: int) -> None:
 
 
 class OtherLoad:
-    """Cores that neither this process nor its engine, which must be running, used since this was made."""
+    """Cores that others used since this was made; ``ours`` tells the CPU seconds that are our own."""
 
-    def __init__(self, home: EngineHome) -> None:
-        pids = EngineClient(home).status()["processes"].values()
-        self._own = [psutil.Process(), *(psutil.Process(pid) for pid in pids if pid)]
+    def __init__(self, ours: Callable[[], float]) -> None:
+        self._ours = ours
         self._start = time.monotonic()
-        self._before = self._used()
+        self._before = self._others()
 
-    def _used(self) -> float:
+    def _others(self) -> float:
         times = psutil.cpu_times()
         idle = times.idle + getattr(times, "iowait", 0.0)
-        own = (process.cpu_times() for process in self._own)
-        return sum(times[:8]) - idle - sum(used.user + used.system for used in own)
+        return sum(times[:8]) - idle - self._ours()
 
     def cores(self) -> float:
-        return round(max(0.0, self._used() - self._before) / (time.monotonic() - self._start), 2)
+        return round(max(0.0, self._others() - self._before) / (time.monotonic() - self._start), 2)
+
+
+def own_seconds() -> float:
+    """CPU seconds of this process."""
+    times = psutil.Process().cpu_times()
+    return float(times.user + times.system)
+
+
+def with_engine(home: EngineHome, *own: int) -> Callable[[], float]:
+    """Tell the CPU seconds of this process, of a running engine's, and of others that are our own."""
+    pids = [*EngineClient(home).status()["processes"].values(), *own]
+    processes = [psutil.Process(), *(psutil.Process(pid) for pid in pids if pid)]
+    return lambda: sum(used.user + used.system for used in (process.cpu_times() for process in processes))
 
 
 def write_digits(folder: Path) -> None:

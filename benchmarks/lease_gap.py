@@ -23,6 +23,7 @@ from benchmarks.common import (
     spread,
     tell,
     wait_for_slots,
+    with_engine,
     write_digits,
 )
 from rapidfire_lab import Experiment
@@ -55,6 +56,10 @@ class Minibatch:
     begin: float
     end: float
     process: str
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.begin
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,7 @@ def figures_of(gaps: list[Gap]) -> dict[str, Any]:
             for part in ("checkpoint_and_report", "commit_and_decide", "receive_and_restore")
         },
         "between_steps_of_a_lease_ms": milliseconds(gap.total for gap in gaps if gap.kind == "step"),
-        "step_ms": milliseconds(gap.after.end - gap.after.begin for gap in gaps),
+        "step_ms": milliseconds(gap.after.seconds for gap in gaps),
     }
 
 
@@ -183,7 +188,7 @@ def main() -> None:
         experiment = Experiment(SPECS / "timed_digits.py", "lease-gap")
         wait_for_slots(home, options.slots)
         tell(f"{options.runs} runs of {options.epochs} epochs in {options.chunks} chunks each")
-        load = OtherLoad(home)
+        load = OtherLoad(with_engine(home))
         gaps = train(home, experiment, options)
         figures.update(vars(options), target_ms=TARGET_MS, goal_ms=GOAL_MS, busy_cores_of_others=load.cores())
         figures.update(figures_of(gaps))

@@ -31,12 +31,14 @@ from benchmarks.common import (
     one_json_line,
     tell,
     wait_for_slots,
+    with_engine,
     write_digits,
 )
 from rapidfire_lab import Experiment
 from rapidfire_lab.engine.client import EngineClient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rapidfire_lab.engine.home import EngineHome
@@ -139,7 +141,7 @@ class OneSlot:
 def measure(folder: Path, slot: OneSlot, options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of the engine and both loops, in turn: medians of some rounds, after one epoch each to warm up."""
     torch.set_num_threads(1)
-    ways = {
+    ways: dict[str, Callable[[int], dict[str, float]]] = {
         "engine": slot.train,
         "series": lambda epochs: loop(folder, "series", epochs),
         "lean": lambda epochs: loop(folder, "lean", epochs),
@@ -177,9 +179,10 @@ def main() -> None:
         wait_for_slots(home, 1)
         data = home.root / "digits"
         write_digits(data)
-        load = OtherLoad(home)
+        load = OtherLoad(with_engine(home))
         seconds = measure(data, OneSlot(home, experiment, data), options)
-        figures.update(vars(options), busy_cores_of_others=load.cores(), seconds=seconds)
+        small = options.epochs < 20 or options.rounds < 3
+        figures.update(vars(options), small=small, busy_cores_of_others=load.cores(), seconds=seconds)
         figures.update({f"engine_over_{way}": ratios(seconds, way) for way in ("series", "lean")})
 
 

@@ -20,7 +20,16 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from benchmarks.common import SPECS, OtherLoad, engine_home, importable, one_json_line, tell, wait_for_slots
+from benchmarks.common import (
+    SPECS,
+    OtherLoad,
+    engine_home,
+    importable,
+    one_json_line,
+    tell,
+    wait_for_slots,
+    with_engine,
+)
 from rapidfire_lab import DataHandle, Experiment, MLSpec
 from rapidfire_lab.configs import Config, normalise
 from rapidfire_lab.data import Partition, epoch_order
@@ -92,7 +101,7 @@ def spec_class(name: str) -> Any:
 
 def minibatches(partition: Partition, *, shuffle: bool, epoch: int = 0) -> Iterator[list[int]]:
     order = epoch_order(len(partition), SEED, epoch) if shuffle else torch.arange(len(partition))
-    return (positions.tolist() for positions in order.split(BATCH_SIZE))
+    return (positions.tolist() for positions in order.split(BATCH_SIZE))  # type: ignore[no-untyped-call]
 
 
 def plain_loop(leaf: dict[str, Any], partitions: dict[str, Partition]) -> None:
@@ -159,11 +168,11 @@ def measure(workload: str, handle: DataHandle, epochs: int, folder: Path) -> dic
     group = configs(workload, epochs)
     data = handle.download(folder / "plain")
     partitions = {name: Partition.open(info.path) for name, info in data.partitions.items()}
-    plain = seconds_of(lambda: [plain_loop(leaf, partitions) for leaf in group])
+    plain = sum(seconds_of(plain_loop, leaf, partitions) for leaf in group)
     tell(f"{workload}: plain loop {plain:.1f} s")
     with engine_home(slots=SLOTS) as home:
         alone, _ = fit(home, "prepared_alone", handle, group)
-        load = OtherLoad(home)
+        load = OtherLoad(with_engine(home))
         shared, again = fit(home, "prepared_rows", handle, group)
         others = load.cores()
     tell(f"{workload}: alone {alone:.1f} s, shared {shared:.1f} s, again {again:.1f} s")

@@ -7,9 +7,7 @@ is left out. No engine runs.
 from __future__ import annotations
 
 import json
-import math
 import os
-import random
 import statistics
 import tempfile
 import time
@@ -18,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from benchmarks.common import one_json_line, tell
+from benchmarks.filled_journal import STEPS, add_experiment, fill
 from rapidfire_lab.engine.home import EngineHome
-from rapidfire_lab.journal import JournalReader, JournalWriter, MetricPoint
+from rapidfire_lab.journal import JournalReader, JournalWriter
 from rapidfire_lab.server.metrics import SeriesQuestion, read_series
 from rapidfire_lab.server.runs import RunsQuestion, read_runs
 
@@ -28,11 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RUNS = 200
-_STEPS = 100_000
-_EPOCHS = 100
 _MANY_RUNS = 1_000
 _ROUNDS = 15
-_EPOCH_METRICS = ("train_loss", "train_top1_accuracy", "learning_rate", "val_loss", "top1_accuracy")
 
 
 def main() -> None:
@@ -41,65 +37,13 @@ def main() -> None:
         home = EngineHome.default()
         home.create()
         with JournalWriter(home.journal, "benchmark") as journal:
-            tell(f"writing {_RUNS} runs of {_STEPS:,} points")
+            tell(f"writing {_RUNS} runs of {STEPS:,} points")
             start = time.perf_counter()
-            _fill(journal, "charts", _RUNS, _STEPS)
+            fill(journal, add_experiment(journal, "charts"), _RUNS, STEPS)
             figures["write_s"] = round(time.perf_counter() - start, 1)
-            _fill(journal, "many", _MANY_RUNS, 0)
+            fill(journal, add_experiment(journal, "many"), _MANY_RUNS, 0)
             figures["journal_mb"] = round(home.journal.stat().st_size / 1e6)
             figures.update(_tables(home.journal, journal) | _charts(home.journal))
-
-
-def _fill(journal: JournalWriter, name: str, runs: int, steps: int) -> None:
-    with journal.transaction():
-        experiment = journal.add_experiment(
-            name=name,
-            asked_name=name,
-            path=f"/nowhere/{name}",
-            spec_path=None,
-            spec_hash=None,
-            epoch_checkpoints=False,
-            tracking_uri=None,
-        )
-        fit = journal.add_fit(experiment_id=experiment, data="{}", seed=1, num_chunks=None)
-    for number in range(runs):
-        with journal.transaction():
-            key = journal.add_run(
-                experiment,
-                config=_config(number),
-                fit_id=fit,
-                source="initial",
-                parent=None,
-                epochs=_EPOCHS,
-                steps_per_epoch=_STEPS // _EPOCHS,
-            )
-            columns = {"step": steps, "live_step": steps, "completed_epochs": steps * _EPOCHS // _STEPS}
-            journal.update_run(key, status="running", started=time.time(), live_loss=0.5, **columns)
-            journal.add_points(key, _points(number, steps))
-
-
-def _config(number: int) -> dict[str, Any]:
-    optimizer = {"name": "AdamW", "args": {"lr": 10 ** -(1 + number % 5), "weight_decay": 0.01}}
-    return {
-        "train": {"epochs": _EPOCHS, "batch_size": 32 * (1 + number % 3), "optimizer": optimizer, "precision": "fp32"},
-        "user_knobs": {"width": number, "depth": 3, "dropout": number % 10 / 10},
-        "named_metrics": ["top1_accuracy"],
-        "fsdp_layer_cls": [],
-    }
-
-
-def _points(number: int, steps: int) -> list[MetricPoint]:
-    rng = random.Random(number)
-    per_epoch = _STEPS // _EPOCHS
-    begin = time.time()
-
-    def point(name: str, per: str, step: int) -> MetricPoint:
-        value = math.exp(-step / _STEPS) + rng.gauss(0, 0.1)
-        return MetricPoint(name=name, per=per, step=step, epoch=1, value=value, time=begin + step / 50)
-
-    points = [point("minibatch_loss", "step", step) for step in range(1, steps + 1)]
-    ends = range(per_epoch, steps + 1, per_epoch)
-    return points + [point(name, "epoch", step) for step in ends for name in _EPOCH_METRICS]
 
 
 def _tables(path: Path, journal: JournalWriter) -> dict[str, Any]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         RapidfireLabError,
         SpecError,
         StaleError,
+        StorageError,
     )
     from rapidfire_lab.experiment import Experiment
     from rapidfire_lab.spec import MLSpec
@@ -57,6 +58,7 @@ __all__ = [
     "RapidfireLabError",
     "SpecError",
     "StaleError",
+    "StorageError",
     "__version__",
 ]
 
@@ -73,6 +75,7 @@ _HOMES = {
         "RapidfireLabError",
         "SpecError",
         "StaleError",
+        "StorageError",
     ),
     "experiment": ("Experiment",),
     "spec": ("MLSpec",),

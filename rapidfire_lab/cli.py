@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,7 +23,8 @@ from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.settings import EngineSettings, available_cores
-from rapidfire_lab.errors import ConfigError, NotFoundError, OperationError, RapidfireLabError
+from rapidfire_lab.errors import ConfigError, EngineError, NotFoundError, OperationError, RapidfireLabError
+from rapidfire_lab.mlflow_store import make_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -361,6 +363,14 @@ def _stop_engine(chosen: argparse.Namespace) -> int:
 def _mlflow(chosen: argparse.Namespace) -> int:
     home = EngineHome.default()
     home.create()
+    try:
+        make_store(home)
+    except sqlite3.Error as error:
+        message = (
+            f"MLflow's store {home.mlflow_store} cannot be used ({error}). Restore it from a backup, or move it away "
+            "to begin with an empty one."
+        )
+        raise EngineError(message) from error
     command = [
         sys.executable,
         "-m",

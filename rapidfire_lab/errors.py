@@ -39,6 +39,18 @@ class StaleError(OperationError):
     """A run is no longer in the status that its user saw; nothing was done."""
 
 
+class StorageError(RapidfireLabError, RuntimeError):
+    """A file could not be put into a store or fetched from it. Nothing local is lost."""
+
+
+class ObjectNotFoundError(StorageError):
+    """A store has no object of this name."""
+
+
+class TransferCancelledError(StorageError):
+    """A transfer was cancelled; the next one goes on from what is there."""
+
+
 ERRORS: dict[str, type[RapidfireLabError]] = {
     cls.__name__: cls
     for cls in (
@@ -51,6 +63,9 @@ ERRORS: dict[str, type[RapidfireLabError]] = {
         OperationError,
         NotFoundError,
         StaleError,
+        StorageError,
+        ObjectNotFoundError,
+        TransferCancelledError,
     )
 }
 """By name, so that an error can cross the wire and be raised as itself on the other side."""

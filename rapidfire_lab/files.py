@@ -23,8 +23,11 @@ def home_folder() -> Path:
     return Path(jupyter_data_dir()) / "rapidfire_lab"
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Have ``write`` fill a temporary file beside ``path``, and give it its name once it is on the disk."""
+def write_atomically(path: Path, write: Callable[[Path], object], *, sync_folder: bool = True) -> None:
+    """Have ``write`` fill a temporary file beside ``path``, and give it its name once it is on the disk.
+
+    Without ``sync_folder`` the name is for the caller to sync, as one who writes several files does once.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
@@ -34,7 +37,8 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync(path.parent)
+    if sync_folder:
+        sync(path.parent)
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -42,17 +46,19 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name, under which it stays whatever becomes of the first; on some disks it takes a copy."""
+    """Give a file a second name, under which it stays whatever becomes of the first; on some disks it takes a copy.
+
+    The name is for the caller to sync.
+    """
     temporary = target.with_name(f".{target.name}.tmp")
     temporary.unlink(missing_ok=True)
     try:
         os.link(source, temporary)
     except OSError:  # a file system without hard links
-        write_atomically(target, lambda copy: shutil.copyfile(source, copy))
+        write_atomically(target, lambda copy: shutil.copyfile(source, copy), sync_folder=False)
         return
     temporary.replace(target)
     temporary.unlink(missing_ok=True)  # renaming one link of a file to another link of it does nothing
-    sync(target.parent)
 
 
 def sync(path: Path) -> None:

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import os
 import socket
-import sqlite3
 import sys
 import time
 import traceback
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.lifeline import die_with_parent
+from rapidfire_lab.mlflow_store import make_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -72,9 +72,8 @@ def mlflow_environment(home: EngineHome, inherited: MutableMapping[str, str]) ->
 
 def load_app(home: EngineHome) -> Callable[..., Awaitable[None]]:
     """MLflow's application, its store made or brought up to date."""
-    # MLflow would try a damaged file again for a minute and a half before it says so.
-    with contextlib.closing(sqlite3.connect(home.mlflow_uri.removeprefix("sqlite:///"))) as store:
-        store.execute("PRAGMA schema_version")
+    # Of a damaged file this says so at once. MLflow would try it again for a minute and a half.
+    make_store(home)
     from mlflow.server.handlers import initialize_backend_stores
 
     initialize_backend_stores(home.mlflow_uri, home.mlflow_uri, home.mlflow_artifacts.as_uri())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import msgspec
 from rapidfire_lab.configs.diff import differing_knobs, get_path
 from rapidfire_lab.configs.secrets import hide_secret_at
 from rapidfire_lab.journal import ACTIVE_STATUSES
+from rapidfire_lab.time_left import TimeLeft
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,10 +87,15 @@ def make_rows(
     for value in journal.last_epoch_values(keys):
         last.setdefault(value.run, {})[value.name] = (value.step, value.value)
     trends = _trends(journal, runs, metric, last) if metric else {}
-    return [
+    rows = [
         _row(run, list(knobs), {name: value for name, (_, value) in last.get(run.id, {}).items()}, trends.get(run.id))
         for run in runs
     ]
+    if any(run.status == "running" for run in runs):
+        left = TimeLeft(journal)
+        for run, row in zip(runs, rows, strict=True):
+            row.seconds_left = left.of(run.id)
+    return rows
 
 
 def _row(run: RunRecord, knobs: list[str], metrics: dict[str, float], trend: list[float | None] | None) -> RunRow:
@@ -115,7 +120,7 @@ def _row(run: RunRecord, knobs: list[str], metrics: dict[str, float], trend: lis
         progress=1.0 if completed else done,
         epoch_progress=1.0 if completed else min(1.0, max(0.0, in_epoch)),
         seconds=run.seconds,
-        seconds_left=_seconds_left(run, done),
+        seconds_left=None,
         created=run.created,
         started=run.started,
         ended=run.ended,
@@ -131,13 +136,6 @@ def _row(run: RunRecord, knobs: list[str], metrics: dict[str, float], trend: lis
 
 def _first_line(text: str | None) -> str | None:
     return text.strip().partition("\n")[0] if text else text
-
-
-def _seconds_left(run: RunRecord, done: float) -> float | None:
-    """From the pace so far, by the clock: it counts the turns of the other runs."""
-    if run.status != "running" or not run.started or done <= 0:
-        return None
-    return max(0.0, time.time() - run.started) / done * (1 - done)
 
 
 # Knobs

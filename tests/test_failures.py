@@ -92,4 +92,7 @@ def test_hung_user_code_is_killed_after_a_stop(points, tmp_path):
         wait_until(lambda: experiment.runs()[1].status == "completed", "the neighbour to finish")
         experiment.stop(1)
         wait_until(lambda: experiment.runs()[0].status == "stopped", "the hung run to be stopped")
+        log = (experiment.path / "runs" / "1" / "run.log").read_text()
+        assert "went on for 1 s after a stop or delete (the engine setting stop_grace_seconds)" in log
+        assert "in misbehave" in log
         experiment.end()

@@ -13,7 +13,7 @@ import rapidfire_lab
 
 ROOT = Path(__file__).parent.parent
 
-HEAVY = ("mlflow", "torch")
+HEAVY = ("boto3", "mlflow", "torch")
 
 
 @pytest.mark.parametrize("name", rapidfire_lab.__all__)
@@ -35,7 +35,9 @@ def test_package_json_gives_the_version():
     assert rapidfire_lab.__version__ == json.loads((ROOT / "package.json").read_text())["version"]
 
 
-@pytest.mark.parametrize("module", ["", ".server.app", ".engine.client", ".engine.home"])
+@pytest.mark.parametrize(
+    "module", ["", ".server.app", ".engine.client", ".engine.home", ".saving", ".storage", ".compat"]
+)
 def test_importing_loads_nothing_heavy(module):
     program = f"import sys, rapidfire_lab{module}\nprint(*(name for name in {HEAVY!r} if name in sys.modules))"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
+import sqlite3
+import subprocess
+import sys
 import warnings
 
 import pytest
 
 from rapidfire_lab import Experiment
 from rapidfire_lab.engine.client import EngineClient
+from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.mlflow_store import make_store
 from tests.conftest import SPECS, engine_home, paced_config, wait_until
 from tests.contract import minibatch_losses
 
@@ -18,13 +25,16 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 
 @pytest.fixture(scope="module")
 def tracked(points, tmp_path_factory):
-    """Two finished runs, the tracker killed on the way."""
+    """Two finished runs, the tracker killed on the way, and a warm clone of the first."""
     with engine_home(tmp_path_factory.mktemp("tracked"), slots=2, device="cpu") as home:
         experiment = Experiment(SPECS / "paced.py", "tracked")
-        configs = [paced_config(width=4, pause=0.05), paced_config(width=5, fault="nan")]
+        secrets = {"hf_token": "hf_secret", "stores": [{"url": "s3://bucket", "password": "pw_secret"}]}
+        configs = [paced_config(width=4, pause=0.05, **secrets), paced_config(width=5, fault="nan")]
         experiment.run_fit(points, configs, num_chunks=2, wait=False)
         wait_until(lambda: EngineClient().status()["processes"].get("tracker"), "the tracker")
         os.kill(EngineClient().status()["processes"]["tracker"], signal.SIGKILL)
+        experiment.wait()
+        experiment.clone(1, {"pause": 0.0}, warm_start=True)
         experiment.wait()
         wait_until(lambda: EngineClient().status()["unsent"] == 0, "the outbox to be empty")
         with warnings.catch_warnings():
@@ -44,13 +54,32 @@ def test_runs_have_their_mlflow_ids(tracked):
 
 def test_params_tags_and_status(tracked):
     experiment, client = tracked
-    first, second = (client.get_run(name) for name in experiment.get_runs_info()["mlflow_run_id"])
+    first, second, _ = (client.get_run(name) for name in experiment.get_runs_info()["mlflow_run_id"])
     assert first.data.params["user_knobs.width"] == "4"
     assert first.data.params["train.optimizer.args.lr"] == "0.01"
     assert first.data.tags["rapidfire_lab.run_id"] == "1"
     assert first.data.tags["rapidfire_lab.status"] == "completed"
     assert first.data.tags["rapidfire_lab.ended_by"] == "epochs"
     assert (first.info.status, second.info.status) == ("FINISHED", "FAILED")
+
+
+def test_a_warm_start_is_tagged_with_where_it_began(tracked):
+    experiment, client = tracked
+    first, _, clone = (client.get_run(name) for name in experiment.get_runs_info()["mlflow_run_id"])
+    assert clone.data.tags["rapidfire_lab.parent"] == "1"
+    assert clone.data.tags["rapidfire_lab.warm_start"] == "true"
+    assert clone.data.tags["rapidfire_lab.parent_step"] == "20"
+    assert not {"rapidfire_lab.warm_start", "rapidfire_lab.parent_step"} & set(first.data.tags)
+
+
+def test_secrets_do_not_leave_for_mlflow(tracked):
+    experiment, client = tracked
+    params = client.get_run(experiment.get_runs_info()["mlflow_run_id"][0]).data.params
+    assert params["user_knobs.hf_token"] == "***"
+    assert json.loads(params["user_knobs.stores"]) == [{"url": "s3://bucket", "password": "***"}]
+    assert not [value for value in params.values() if "_secret" in value]
+    # They are the user's own: a config of the table can be trained again.
+    assert experiment.get_runs_info()["config"][0]["user_knobs"]["hf_token"] == "hf_secret"
 
 
 def test_metrics_by_step_and_by_epoch_are_complete_and_exact(tracked):
@@ -68,6 +97,57 @@ def test_the_spec_is_an_artifact(tracked):
     experiment, client = tracked
     name = experiment.get_runs_info()["mlflow_run_id"][0]
     assert [artifact.path for artifact in client.list_artifacts(name, "spec")] == ["spec/paced.py"]
+
+
+# The store
+
+
+MAKE_TABLES = """
+import sys
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+SqlAlchemyStore("sqlite:///" + sys.argv[1], "artifacts")
+"""
+
+MAKE_STORE = """
+import sys
+from pathlib import Path
+from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.mlflow_store import make_store
+make_store(EngineHome(Path(sys.argv[1]).parent))
+"""
+
+
+def kill_while_it_makes(code, store, file):
+    """Kill a maker of the store as soon as a file of its has a table."""
+    with subprocess.Popen([sys.executable, "-c", code, str(store)]) as maker:
+        wait_until(lambda: file.exists() and file.stat().st_size, "the first table")
+        maker.kill()
+
+
+@pytest.mark.parametrize("by", ["mlflow", "us"])
+def test_a_store_whose_maker_was_killed_is_made(by, tmp_path):
+    home = EngineHome(tmp_path)
+    if by == "mlflow":
+        kill_while_it_makes(MAKE_TABLES, home.mlflow_store, home.mlflow_store)
+    else:
+        kill_while_it_makes(MAKE_STORE, home.mlflow_store, tmp_path / ".mlflow.db.new")
+        assert not home.mlflow_store.exists()
+    makers = [subprocess.Popen([sys.executable, "-c", MAKE_STORE, str(home.mlflow_store)]) for _ in range(2)]
+    assert [maker.wait() for maker in makers] == [0, 0]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["mlflow.db", "mlflow.lock"]
+    with contextlib.closing(sqlite3.connect(home.mlflow_store)) as store:
+        assert store.execute("SELECT name FROM experiments").fetchall() == [("Default",)]
+    before = home.mlflow_store.stat()
+    make_store(home)
+    assert home.mlflow_store.stat() == before
+
+
+def test_a_store_that_is_damaged_is_left_as_it_is(tmp_path):
+    home = EngineHome(tmp_path)
+    home.mlflow_store.write_bytes(b"no database at all, by far" * 100)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        make_store(home)
+    assert home.mlflow_store.read_bytes() == b"no database at all, by far" * 100
 
 
 def test_a_tracking_server_that_is_down_stops_no_training(points, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,7 +39,7 @@ def apply_changes(parent: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
     ConfigError
         When a flat key is no knob of the parent, or the result is no valid config.
     """
-    merged = copy.deepcopy(dict(parent))
+    merged = dict(parent)
     for key, value in _in_sections(parent, changes).items():
         if isinstance(value, dict) and isinstance(merged.get(key), dict):
             merged[key] = _merge_section(merged[key], value)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rapidfire_lab.configs.config import Config
+from rapidfire_lab.configs.scalars import SCALARS
 
 _ABSENT = object()
 
@@ -48,8 +49,14 @@ def _flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 
 def _differs(path: str, flat: Sequence[Mapping[str, Any]]) -> bool:
-    first, *others = (_token(leaf[path]) if path in leaf else None for leaf in flat)
-    return any(other != first for other in others)
+    first, *others = (leaf.get(path, _ABSENT) for leaf in flat)
+    return any(not _is_same(first, other) for other in others)
+
+
+def _is_same(one: object, other: object) -> bool:
+    if type(one) is type(other) and not isinstance(one, list | Mapping):
+        return one == other  # as their texts would say, and sooner
+    return one is not _ABSENT and other is not _ABSENT and _token(one) == _token(other)
 
 
 def _is_missing_part(path: str, paths: Mapping[str, None], flat: Sequence[Mapping[str, Any]]) -> bool:
@@ -75,8 +82,10 @@ def _token(value: object) -> str:
 
 def _comparable(value: object) -> object:
     # 1 and 1.0 are the same setting; True and 1 are not.
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, SCALARS):
+        return value
     if isinstance(value, Mapping):
         return {key: _comparable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_comparable(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return [_comparable(item) for item in value] if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from rapidfire_lab.configs.knobs import Knob, Range
-from rapidfire_lab.configs.scalars import LIMIT, describe, from_numpy
+from rapidfire_lab.configs.scalars import LIMIT, SCALARS, describe, from_numpy
 from rapidfire_lab.configs.space import refuse_depth
 from rapidfire_lab.errors import ConfigError
 
@@ -27,6 +27,8 @@ def plain(value: object, path: str, depth: int = 0) -> Any:
     """
     refuse_depth(path, depth)
     value = from_numpy(value)
+    if isinstance(value, SCALARS):
+        return _scalar(value, path)
     if isinstance(value, Mapping):
         return {_key(key, path): plain(item, f"{path}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -11,6 +11,9 @@ from rapidfire_lab.errors import ConfigError
 LIMIT = 1 << 63
 """Whole numbers lie from ``-LIMIT`` up to below it, as in the journal and on the wire."""
 
+SCALARS = (str, int, float, type(None))
+"""What most values are. To ask first whether one is a Mapping, as only the others can be, is slow."""
+
 
 def from_numpy(value: object) -> Any:
     """Give the Python scalar that a numpy scalar stands for, anything else as it is."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import json
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs.spelling import did_you_mean
@@ -28,6 +30,7 @@ _NO_SCHEDULER = {
     "ChainedScheduler": _BY_OBJECTS,
     "LRScheduler": "it is the abstract base of the others",
 }
+_MOST_REMEMBERED = 1_000
 
 
 def check_torch_names(leaf: Mapping[str, Any]) -> None:
@@ -36,9 +39,16 @@ def check_torch_names(leaf: Mapping[str, Any]) -> None:
     Both are built once, on a parameter of one element. Imports torch, which `normalise` never does.
     """
     train = leaf["train"]
-    optimizer = _build_optimizer(train["optimizer"])
-    if train["lr_scheduler"] is not None:
-        _build_scheduler(train["lr_scheduler"], optimizer)
+    _check(json.dumps([train["optimizer"], train["lr_scheduler"]]))
+
+
+@functools.lru_cache(maxsize=_MOST_REMEMBERED)
+def _check(choices: str) -> None:
+    """Check an optimizer and a scheduler, as JSON; most of the runs that are made at once have the same."""
+    optimizer, scheduler = json.loads(choices)
+    built = _build_optimizer(optimizer)
+    if scheduler is not None:
+        _build_scheduler(scheduler, built)
 
 
 def _build_optimizer(choice: Mapping[str, Any]) -> Optimizer:
@@ -68,10 +78,10 @@ def _build_scheduler(choice: Mapping[str, Any], optimizer: Optimizer) -> LRSched
 def _named_class(name: str, path: str, module: ModuleType, base: type, unfit: Mapping[str, str]) -> Callable[..., Any]:
     if name in unfit:
         raise ConfigError(f"'{path}.name' is {name!r}: {unfit[name]}; choose another")
-    known = {key: value for key, value in vars(module).items() if _is_choice(key, value, base, unfit)}
-    if name not in known:
+    cls: Callable[..., Any] | None = vars(module).get(name)
+    if cls is None or not _is_choice(name, cls, base, unfit):
+        known = [key for key, value in vars(module).items() if _is_choice(key, value, base, unfit)]
         raise ConfigError(f"'{path}.name': {module.__name__} has no {name!r}; {did_you_mean(name, known)}")
-    cls: Callable[..., Any] = known[name]
     return cls
 
 
@@ -81,8 +91,7 @@ def _is_choice(key: str, value: object, base: type, unfit: Mapping[str, str]) ->
 
 
 def _build(cls: Callable[..., Any], target: object, args: Mapping[str, Any], path: str) -> Any:
-    # The first parameter is what we pass ourselves: the model's parameters, or the optimizer.
-    known = list(inspect.signature(cls).parameters)[1:]
+    known = _arguments(cls)
     for key in args:
         if key not in known:
             raise ConfigError(f"'{path}.args.{key}' is no argument of it; {did_you_mean(key, known)}")
@@ -90,3 +99,9 @@ def _build(cls: Callable[..., Any], target: object, args: Mapping[str, Any], pat
         return cls(target, **args)
     except Exception as error:  # whatever torch raises, the key at fault is the same
         raise ConfigError(f"'{path}.args' do not suit {cls.__name__}: {error}") from error
+
+
+@functools.cache
+def _arguments(cls: Callable[..., Any]) -> list[str]:
+    # The first parameter is what we pass ourselves: the model's parameters, or the optimizer.
+    return list(inspect.signature(cls).parameters)[1:]

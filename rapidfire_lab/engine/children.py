@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, PContext, Std, start_processes
 
+from rapidfire_lab.engine.watchdog import TELL_WHERE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,6 +23,7 @@ _FREE_RESTARTS = 3
 _LONGEST_BACKOFF = 30.0
 _STABLE_SECONDS = 30.0
 _CLOSE_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 1.0
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Child:
     born: float = 0.0
     quick_exits: int = 0
     start_after: float = 0.0
+    kill_at: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -72,6 +76,9 @@ class Children:
 
     def reap(self, now: float) -> list[tuple[Child, int]]:
         """Children that have exited, with their exit codes (negative: killed by that signal)."""
+        for child in self.by_name.values():
+            if child.kill_at is not None and now >= child.kill_at:
+                _signal(child.pid, signal.SIGKILL)
         return [(child, code) for child in self.by_name.values() if (code := self._exit_code(child, now)) is not None]
 
     def _exit_code(self, child: Child, now: float) -> int | None:
@@ -79,7 +86,7 @@ class Children:
         if result is None:
             return None
         _kill_descendants(child.pid)
-        child.context = None
+        child.context = child.kill_at = None
         child.quick_exits = child.quick_exits + 1 if now - child.born < _STABLE_SECONDS else 0
         excess = child.quick_exits - _FREE_RESTARTS
         child.start_after = now + (min(2.0**excess, _LONGEST_BACKOFF) if excess > 0 else 0.0)
@@ -91,8 +98,11 @@ class Children:
             child.quick_exits = 0
             child.start_after = 0.0
 
-    def kill(self, name: str) -> None:
-        _signal(self.by_name[name].pid, signal.SIGKILL)
+    def kill(self, name: str, now: float) -> None:
+        """Have a child tell where it is, and kill it a moment later."""
+        child = self.by_name[name]
+        _signal(child.pid, TELL_WHERE)
+        child.kill_at = now + _LAST_WORDS_SECONDS
 
     def close(self) -> None:
         """Ask all to exit, and kill what has not within some seconds, with all that it has started."""

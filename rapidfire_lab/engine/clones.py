@@ -15,11 +15,11 @@ from rapidfire_lab.engine.requests import check_length, insert_run, schedule_run
 from rapidfire_lab.errors import ConfigError, EngineError, OperationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rapidfire_lab.engine.ledger import Ledger
     from rapidfire_lab.engine.protocol import CheckClone, RunOperation
-    from rapidfire_lab.journal import RunRecord
+    from rapidfire_lab.journal import FitRecord, RunRecord
 
 
 _DECIDE_POSITION = ("train.batch_size", "train.gradient_accumulation_steps", "named_metrics")
@@ -63,7 +63,7 @@ def plan_clones(request: RunOperation | CheckClone, ledger: Ledger, parents: lis
     if request.warm_start:
         for parent in parents:
             _check_checkpoint(ledger, parent)
-    plans = [_plan(ledger, parent, change, request) for parent in parents for change in changes]
+    plans = [plan for parent in parents for plan in _plans(ledger, parent, changes, request)]
     _refuse_twins(plans)
     return plans
 
@@ -83,17 +83,24 @@ def _layout(ledger: Ledger, run: RunRecord) -> ExperimentLayout:
     return ExperimentLayout(Path(ledger.journal.experiment_by_id(run.experiment_id).path))
 
 
-def _plan(ledger: Ledger, parent: RunRecord, changes: dict[str, Any], request: RunOperation | CheckClone) -> ClonePlan:
-    leaf = apply_changes(parent.leaf, changes)
-    if leaf == parent.leaf and not request.warm_start:
-        left = "leave" if changes else "are none: they leave"
-        message = f"The changes {left} run {parent.run_id}'s config as it is; a clone needs at least one changed knob."
-        raise ConfigError(message)
-    check_torch_names(leaf)
-    check_length(leaf, json.loads(ledger.journal.fit(parent.fit_id).data)["partitions"]["train"]["rows"])
-    if request.continue_position:
-        _check_position(parent, leaf)
-    return ClonePlan(parent, changes, leaf, request.warm_start, request.continue_position)
+def _plans(
+    ledger: Ledger, parent: RunRecord, changes: Iterable[dict[str, Any]], request: RunOperation | CheckClone
+) -> Iterator[ClonePlan]:
+    old = parent.leaf
+    rows = json.loads(ledger.journal.fit(parent.fit_id).data)["partitions"]["train"]["rows"]
+    for change in changes:
+        leaf = apply_changes(old, change)
+        if leaf == old and not request.warm_start:
+            left = "leave" if change else "are none: they leave"
+            message = (
+                f"The changes {left} run {parent.run_id}'s config as it is; a clone needs at least one changed knob."
+            )
+            raise ConfigError(message)
+        check_torch_names(leaf)
+        check_length(leaf, rows)
+        if request.continue_position:
+            _check_position(parent, leaf)
+        yield ClonePlan(parent, change, leaf, request.warm_start, request.continue_position)
 
 
 def _check_position(parent: RunRecord, leaf: dict[str, Any]) -> None:
@@ -140,21 +147,22 @@ def _changed(plan: ClonePlan) -> list[dict[str, Any]]:
 
 def make_clones(plans: Sequence[ClonePlan], ledger: Ledger) -> list[int]:
     """Make the clones and have them scheduled; returns their run ids."""
-    clones = [_insert(plan, ledger) for plan in plans]
+    fits = {fit: ledger.journal.fit(fit) for fit in {plan.parent.fit_id for plan in plans}}
+    clones = [_insert(plan, fits[plan.parent.fit_id], ledger) for plan in plans]
     _keep_checkpoints(plans, clones, ledger)
     for clone in clones:
-        schedule_run(ledger, clone, ledger.journal.fit(clone.fit_id))
+        schedule_run(ledger, clone, fits[clone.fit_id])
     return [clone.run_id for clone in clones]
 
 
-def _insert(plan: ClonePlan, ledger: Ledger) -> RunRecord:
+def _insert(plan: ClonePlan, fit: FitRecord, ledger: Ledger) -> RunRecord:
     parent = plan.parent
     position: dict[str, int] = {}
     if plan.continue_position:
         position = {"step": parent.step, "live_step": parent.step, "completed_epochs": parent.completed_epochs}
     return insert_run(
         ledger,
-        ledger.journal.fit(parent.fit_id),
+        fit,
         plan.leaf,
         source="clone",
         parent=parent.run_id,

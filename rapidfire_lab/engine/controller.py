@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.engine.home import EngineHome
     from rapidfire_lab.engine.ledger import Ledger
     from rapidfire_lab.engine.node import Node
+    from rapidfire_lab.engine.scheduler import SlotState
     from rapidfire_lab.engine.settings import EngineSettings
 
 _TICK = 0.1
@@ -31,6 +32,12 @@ _PROGRESS_SECONDS = 0.25
 _DRAIN_SECONDS = 20.0
 _TRACKER_DRAIN_SECONDS = 10.0
 _REPLY_LIFE = 24 * 3600.0
+_LATE = "A minibatch went on for {:g} s after a stop or delete (the engine setting stop_grace_seconds)."
+_TOO_LONG = (
+    "After step {}, a minibatch or the end of an epoch took longer than {:g} s (the engine setting "
+    "step_timeout_seconds). The run's log tells where it was. Should it need longer, raise the setting (0 sets no "
+    "limit), restart the engine with `rapidfire-lab stop-engine` and resume the run."
+)
 _KEPT_REPLIES = 1_000
 """More than can be asked while a client still repeats its question."""
 
@@ -51,6 +58,8 @@ class Controller:
         self._requests: deque[tuple[bytes, protocol.Request]] = deque()
         self._progress: dict[int, protocol.Progress] = {}
         self._preempts: dict[int, float] = {}
+        self._killed: dict[int, str] = {}
+        """Why we kill slots, by their numbers, until they are dead."""
         self._drain_deadline: float | None = None
         self._last_contact = time.monotonic()
         self._last_flush = 0.0
@@ -294,9 +303,12 @@ class Controller:
         state = self._scheduler.slots.get(slot)
         if state and state.lease:
             self._progress.pop(state.lease, None)
+        why = self._killed.pop(slot, None)
+        told = f"was killed. {why}" if why else reason
+        last = f"This was the last of {self._settings.max_attempts} attempts at the same place."
+        explanation = f"{why or f'The process of its slot {reason} while it trained this run.'} {last}"
         with self._journal.transaction():
-            self._journal.add_event(f"Slot {slot} {reason}", level="warning")
-            explanation = f"The slot's process {reason} while it trained this run, several times at the same place."
+            self._journal.add_event(f"Slot {slot} {told}", level="warning")
             self._ledger.feed(SlotDown(slot, explanation))
         self._tell_slots()
 
@@ -330,12 +342,23 @@ class Controller:
         self._policies.call()
 
     def _kill_overdue(self) -> None:
-        """Kill slots whose user code does not come back after a stop or delete."""
+        """Kill slots whose user code does not come back, after a stop or delete or at all."""
         now = time.monotonic()
         for slot in self._scheduler.slots.values():
             if slot.lease is not None and self._preempts.get(slot.lease, now) < now:
                 del self._preempts[slot.lease]
-                self._node.kill_slot(slot.index)
+                self._kill(slot, now, _LATE.format(self._settings.stop_grace_seconds))
+        for index, step in self._node.overdue(now):
+            self._kill(self._scheduler.slots[index], now, _TOO_LONG.format(step, self._settings.step_timeout_seconds))
+
+    def _kill(self, slot: SlotState, now: float, why: str) -> None:
+        """Kill a slot that works on a lease; it gets no other, even should it come to an end of this one yet."""
+        if slot.run is None or slot.dying:
+            return
+        self._scheduler.handle(SlotDying(slot.index))
+        self._killed[slot.index] = why
+        self._ledger.write_log(slot.run, f"{why} Its process is killed, which was here:")
+        self._node.kill_slot(slot.index, now)
 
     def _tracked(self, message: protocol.Tracked) -> None:
         with self._journal.transaction():

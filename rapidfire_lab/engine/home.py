@@ -98,8 +98,12 @@ class EngineHome:
         return self.root / "experiments"
 
     @property
+    def mlflow_store(self) -> Path:
+        return self.root / "mlflow.db"
+
+    @property
     def mlflow_uri(self) -> str:
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        return f"sqlite:///{self.mlflow_store}"
 
     @property
     def mlflow_artifacts(self) -> Path:

@@ -7,7 +7,7 @@
       runs/<run_id>/run.log               what user code printed
       runs/<run_id>/state/lease-*         the last two checkpoints to go on from, named after who made them
       runs/<run_id>/state/lease-0.*       the checkpoint of another run that a warm start begins with
-      runs/<run_id>/checkpoints/final.safetensors, final.json, epoch-<n>.safetensors
+      runs/<run_id>/checkpoints/final.safetensors, final.json, epoch-<n>.safetensors, epoch-<n>.json
 """
 
 from __future__ import annotations
@@ -87,13 +87,19 @@ class ExperimentLayout:
         self.checkpoints(run_id).mkdir(mode=0o700, exist_ok=True)
 
     def keep_final(self, run_id: int, lease: int, metadata: dict[str, object]) -> None:
-        """Make the checkpoint of a lease the run's final one; does nothing for a run that never committed."""
-        weights = self.weights(run_id, lease)
-        if not lease or not weights.exists():
+        """Make the checkpoint of a lease the run's final one, or write its metadata alone where there is none.
+
+        A final checkpoint of earlier stays as it is where there is no later one.
+        """
+        weights, final = self.weights(run_id, lease), self.final_weights(run_id)
+        found = bool(lease) and weights.exists()
+        if not found and final.exists():
             return
-        final = self.final_weights(run_id)
-        link_or_copy(weights, final)
-        self.write_metadata(final, metadata)
+        self.make_run(run_id)
+        if found:
+            link_or_copy(weights, final)
+        # This also has the folder synced.
+        self.write_metadata(final, {**metadata, "weights": final.name if found else None})
 
     def checkpoint(self, run_id: int, lease: int) -> tuple[Path, Path]:
         """The files that a run goes on from; those of lease 0 are the ones that a warm start begins with."""
@@ -104,7 +110,7 @@ class ExperimentLayout:
         self.make_run(run_id)
         for source, target in zip(self.checkpoint(parent, lease), self.checkpoint(run_id, 0), strict=True):
             link_or_copy(source, target)
-        for folder in (self.run(run_id), self.run(run_id).parent):
+        for folder in (self._state_folder(run_id), self.run(run_id), self.run(run_id).parent):
             sync(folder)
 
     @staticmethod

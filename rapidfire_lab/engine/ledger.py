@@ -328,10 +328,10 @@ class Ledger:
         if run.status == "deleted":
             layout.drop_run(run.run_id)
             return
-        if self.journal.is_damaged(run.base_lease):
-            return
         experiment = self.journal.experiment_by_id(run.experiment_id)
-        layout.keep_final(run.run_id, run.base_lease, self._metadata(run, experiment, run.completed_epochs))
+        metadata = self._metadata(run, experiment, run.completed_epochs)
+        lease = 0 if self.journal.is_damaged(run.base_lease) else run.base_lease
+        layout.keep_final(run.run_id, lease, {**metadata, "ended_by": run.ended_by, "error": run.error})
 
     def _metadata(self, run: RunRecord, experiment: ExperimentRecord, epoch: int) -> dict[str, object]:
         points = self.journal.points(run.id, per="epoch")
@@ -346,6 +346,12 @@ class Ledger:
             "spec_hash": experiment.spec_hash,
             "metrics": {point.name: point.value for point in points if point.epoch == epoch},
         }
+
+    def write_log(self, key: int, text: str) -> None:
+        """Add a line of the engine's own to what a run's code has printed."""
+        run = self.journal.run_by_key(key)
+        with contextlib.suppress(OSError), self._layout(run).log(run.run_id).open("a") as log:
+            log.write(f"[rapidfire-lab] {text}\n")
 
     def _log_tail(self, run: RunRecord) -> str:
         try:

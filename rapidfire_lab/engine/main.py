@@ -134,6 +134,7 @@ def main() -> None:
     try:
         controller.run()
     finally:
+        socket_path.unlink(missing_ok=True)
         journal.close()
         lock.close()
 

@@ -10,6 +10,7 @@ import torch
 
 from rapidfire_lab.engine.children import Child, Children
 from rapidfire_lab.engine.settings import EngineSettings, available_cores, prepared_bytes
+from rapidfire_lab.engine.watchdog import Watchdog
 from rapidfire_lab.errors import EngineError
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Node:
         self._threads = settings.threads_per_slot or max(1, cores // self._slots)
         self._prepared_bytes = prepared_bytes(settings, home.prepared)
         self._children = Children()
+        limit = settings.step_timeout_seconds
+        self._watchdog = Watchdog(home.runtime, limit) if limit else None
         self.drain_asked = False
         if settings.tracking:
             self._children.add(self._tracker())
@@ -56,7 +59,7 @@ class Node:
                 self._children.add(self._slot(index))
 
     def _slot(self, index: int) -> Child:
-        arguments = {
+        arguments: dict[str, object] = {
             "index": index,
             "address": self._address,
             "parent": os.getpid(),
@@ -67,6 +70,8 @@ class Node:
             "prepared": self._home.prepared,
             "prepared-bytes": self._prepared_bytes,
         }
+        if self._watchdog:
+            arguments["pulse"] = self._watchdog.watch(index)
         environment = {
             "OMP_NUM_THREADS": str(self._threads),
             "MKL_NUM_THREADS": str(self._threads),
@@ -88,8 +93,12 @@ class Node:
     def reap(self, now: float) -> list[tuple[Child, int]]:
         return self._children.reap(now)
 
-    def kill_slot(self, index: int) -> None:
-        self._children.kill(_slot_name(index))
+    def overdue(self, now: float) -> list[tuple[int, int]]:
+        """Slots that have been at one minibatch for longer than they may, each with the step before it."""
+        return self._watchdog.overdue(now) if self._watchdog else []
+
+    def kill_slot(self, index: int, now: float) -> None:
+        self._children.kill(_slot_name(index), now)
 
     def slots_are_fine(self) -> None:
         """Forget past crashes, after which a slot is started later and later: a lease has been committed."""

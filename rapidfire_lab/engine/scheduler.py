@@ -4,14 +4,16 @@ Events go in, instructions come out. There is no I/O and no clock here: the cont
 the simulator and the tests replay any history in microseconds.
 
 Fairness: among waiting runs the one with the least ``share`` goes next. The share is the number of passes over the
-data that a run has made, plus a handicap given when it is resumed or joins later, so that a newcomer is served like
-the least advanced run and never starves the others while it catches up. Ties go to the run that the slot trained
-last (its state is still there), then to runs that belong to no slot yet, then by age.
+data that a run has made, plus a handicap. The handicap has a run that joins begin at the level of the others, wherever
+it is itself, and has nobody catch up with more than ``CATCH_UP`` passes: so nobody starves anybody. What follows from
+it is proved in docs/architecture.md, section 4. Ties go to the run that the slot trained last (its state is still
+there), then to runs that belong to no slot yet, then by age.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -27,6 +29,12 @@ RunPhase = Literal["waiting", "leased", "saving", "stopped", "ended"]
 SlotPhase = Literal["down", "idle", "busy"]
 Wanted = Literal["stopped", "deleted"]
 
+CATCH_UP = 1.0
+"""Passes over the data. A run that comes back from a slot further behind the others than that had the slot all the
+while and could not have been faster: it is owed no more."""
+
+_ROUNDING = 1e-9
+
 
 @dataclass
 class RunState:
@@ -38,6 +46,8 @@ class RunState:
     step: int = 0
     num_chunks: int | None = None
     handicap: float = 0.0
+    lease_passes: float = 0.0
+    """Length of its last lease: as far as it may be ahead of others at whose cost it trained."""
     phase: RunPhase = "waiting"
     wanted: Wanted | None = None
     slot: int | None = None
@@ -46,8 +56,10 @@ class RunState:
     pace: Pace = field(default_factory=Pace)
     saving: list[int] = field(default_factory=list)
     """Leases that are trained and whose checkpoints are being written, oldest first."""
-    ahead: int | None = None
-    """Where the last of them ended, if its slot may go on from there before it is committed."""
+    ahead: int = 0
+    """Where the last of them ended."""
+    goes_on: bool = False
+    """Whether its slot may train it on from there before that is committed."""
 
     @property
     def total_steps(self) -> int:
@@ -55,8 +67,8 @@ class RunState:
 
     @property
     def position(self) -> int:
-        """Step that the next lease starts from."""
-        return self.step if self.ahead is None else self.ahead
+        """Step that it has come to, committed or not: the next lease starts from there."""
+        return max(self.step, self.ahead)
 
     @property
     def share(self) -> float:
@@ -77,7 +89,7 @@ class SlotState:
 class RunAdded:
     run: RunState
     newcomer: bool = False
-    """Whether it joins runs that have trained already, and must not overtake them all."""
+    """Whether it joins the others at their level; one that comes out of a journal with all others keeps its share."""
 
 
 @dataclass(frozen=True)
@@ -212,11 +224,17 @@ class Scheduler:
         self.slots: dict[int, SlotState] = {}
         self.story: deque[Event | Instruction] = deque(maxlen=1_000)
         self._draining = False
+        self._least: float | None = None
+        """The least share among the live runs, while nothing but newcomers comes in: none of them is below it."""
         self._last_lease = last_lease
+        self._level = -math.inf
+        """The largest share with which a run has been given a slot, since there was none at all."""
         self._max_attempts = max_attempts
         self._leases: dict[int, tuple[int, int]] = {}
 
     def handle(self, event: Event) -> list[Instruction]:
+        if not (isinstance(event, RunAdded) and event.newcomer):
+            self._least = None
         instructions = self._transition(event)
         instructions += self._fill_slots()
         self.story.append(event)
@@ -255,7 +273,7 @@ class Scheduler:
                 return self._stop(self.runs[event.run])
             case ResumeAsked():
                 run = self.runs[event.run]
-                return self._wait(run, newcomer=True) if run.phase == "stopped" else []
+                return self._join(run) if run.phase == "stopped" else []
             case SlotDying():
                 self.slots[event.slot].dying = True
                 return []
@@ -267,14 +285,36 @@ class Scheduler:
 
     def _add(self, event: RunAdded) -> list[Instruction]:
         self.runs[event.run.key] = event.run
-        return self._wait(event.run, newcomer=event.newcomer)
+        if event.newcomer:
+            return self._join(event.run)
+        self._level = max(self._level, event.run.share - CATCH_UP)
+        return self._wait(event.run)
 
-    def _wait(self, run: RunState, *, newcomer: bool = False) -> list[Instruction]:
-        if newcomer:
-            others = [other.share for other in self.live_runs() if other is not run]
-            run.handicap += max(0.0, min(others, default=0.0) - run.share)
-        run.phase, run.wanted, run.ahead = "waiting", None, None
+    def _join(self, run: RunState) -> list[Instruction]:
+        """Have a new or resumed run wait where the others are; of a lead it keeps what its last lease gave it."""
+        least = self._least_share(run)
+        if least is not None:
+            level = max(self._level, least)
+            run.handicap += min(max(run.share, level), level + run.lease_passes) - run.share
+        else:
+            self._level = -math.inf
+        return self._wait(run)
+
+    def _come_back(self, run: RunState) -> list[Instruction]:
+        """Have a run wait again that had a slot."""
+        run.handicap += max(0.0, self._level - CATCH_UP - run.share)
+        return self._wait(run)
+
+    @staticmethod
+    def _wait(run: RunState) -> list[Instruction]:
+        run.phase, run.wanted, run.goes_on = "waiting", None, False
         return [RunWaits(run.key, run.handicap)]
+
+    def _least_share(self, newcomer: RunState) -> float | None:
+        """The least share among the others, if there are any; told once for all that join at the same time."""
+        if self._least is None:
+            self._least = min((other.share for other in self.live_runs() if other is not newcomer), default=None)
+        return self._least
 
     def _slot_up(self, event: SlotUp) -> list[Instruction]:
         """A slot comes up empty: should nobody have seen its predecessor die, what that one did is lost."""
@@ -305,7 +345,7 @@ class Scheduler:
             return lost + self._end(run, RunEnded(run.key, "stopped", "user"))
         if blamed and run.deaths >= self._max_attempts:
             return lost + self._end(run, RunEnded(run.key, "failed", "error", reason))
-        return lost + self._wait(run)
+        return lost + self._come_back(run)
 
     def _drop_leases(self, run: RunState) -> tuple[int, list[Instruction]]:
         """Take all leases from a run; gives the oldest, and has its slot, if there is one, drop what it does."""
@@ -313,7 +353,7 @@ class Scheduler:
         preempts = self._preempt(run, discard=True)
         for lease in held:
             del self._leases[lease]
-        run.saving, run.ahead = [], None
+        run.saving, run.ahead, run.goes_on = [], 0, False
         return held[0], preempts
 
     def _slot_freed(self, event: SlotFreed) -> list[Instruction]:
@@ -323,7 +363,8 @@ class Scheduler:
             run = self.runs[held[0]]
             run.phase = "saving"
             run.saving.append(event.lease)
-            run.ahead = event.step if event.outcome == "reached" and run.wanted is None else None
+            run.ahead = event.step
+            run.goes_on = event.outcome == "reached" and run.wanted is None
         return []
 
     def _lease_ended(self, event: LeaseEnded) -> list[Instruction]:
@@ -354,7 +395,7 @@ class Scheduler:
             return self._end(run, RunEnded(run.key, "completed", by))
         if run.wanted == "stopped":
             return self._end(run, RunEnded(run.key, "stopped", "user"))
-        return self._wait(run)
+        return self._come_back(run)
 
     def _release(self, lease: int) -> list[Instruction]:
         """Free the slot that worked on the lease, also when its run was deleted meanwhile."""
@@ -366,7 +407,7 @@ class Scheduler:
     def _stop(self, run: RunState) -> list[Instruction]:
         if run.phase not in ("leased", "saving"):
             return self._end(run, RunEnded(run.key, "stopped", "user"))
-        run.wanted, run.ahead = "stopped", None
+        run.wanted, run.goes_on = "stopped", False
         return self._preempt(run, discard=False)
 
     def _delete(self, run: RunState) -> list[Instruction]:
@@ -405,7 +446,7 @@ class Scheduler:
     @staticmethod
     def _may_go_on(run: RunState) -> bool:
         """Whether its slot may train a run on before its last lease is saved; only one may be unsaved then."""
-        return run.phase == "saving" and run.ahead is not None and len(run.saving) == 1
+        return run.phase == "saving" and run.goes_on and len(run.saving) == 1
 
     @staticmethod
     def _next_run(waiting: Iterable[RunState], slot: SlotState) -> RunState:
@@ -419,8 +460,8 @@ class Scheduler:
         self._last_lease += 1
         lease = self._last_lease
         base = run.saving[-1] if run.saving else None
-        from_step, run.ahead = run.position, None
-        run.phase, run.slot = "leased", slot.index
+        from_step = run.position
+        run.phase, run.slot, run.goes_on = "leased", slot.index, False
         slot.phase, slot.run, slot.lease = "busy", run.key, lease
         self._leases[lease] = (run.key, slot.index)
         to_step = next_boundary(
@@ -430,6 +471,8 @@ class Scheduler:
             chunks=run.num_chunks,
             pace=run.pace,
         )
+        run.lease_passes = (to_step - from_step) / run.steps_per_epoch
+        self._level = max(self._level, run.share)
         return GrantLease(lease, run.key, slot.index, from_step, to_step, base)
 
     def check(self) -> None:
@@ -459,3 +502,13 @@ class Scheduler:
         ):
             message = "a run waits while a slot is idle"
             raise AssertionError(message)
+        self._check_leads()
+
+    def _check_leads(self) -> None:
+        """Nobody who waits is so far ahead that the others could keep it waiting for long."""
+        live = self.live_runs()
+        level = max(self._level, min((run.share for run in live), default=0.0))
+        for run in live:
+            if run.phase == "waiting" and run.share > level + max(CATCH_UP, run.lease_passes) + _ROUNDING:
+                message = f"run {run.key} waits at {run.share}, far ahead of {level}"
+                raise AssertionError(message)

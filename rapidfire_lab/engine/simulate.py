@@ -44,10 +44,18 @@ class SimulatedRun:
     commit_seconds: float = 0.0
     """Added to every lease, for its checkpoint."""
     num_chunks: int | None = None
+    first_step: int = 0
+    """Where it begins: of a clone that goes on from its parent, the parent's step."""
 
     def state(self, key: int) -> RunState:
         """What the scheduler is told of the run when it is added."""
-        return RunState(key=key, steps_per_epoch=self.steps_per_epoch, epochs=self.epochs, num_chunks=self.num_chunks)
+        return RunState(
+            key=key,
+            steps_per_epoch=self.steps_per_epoch,
+            epochs=self.epochs,
+            step=self.first_step,
+            num_chunks=self.num_chunks,
+        )
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import zmq
 
+from rapidfire_lab.configs.secrets import hide_secrets
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.lifeline import die_with_parent
 from rapidfire_lab.engine.protocol import Exit, Tracked, TrackerReady, decode_from_controller, encode
 from rapidfire_lab.journal import JournalReader
+from rapidfire_lab.mlflow_store import make_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,6 +89,8 @@ class MlflowSink:
 
         uri = experiment.tracking_uri or self._home.mlflow_uri
         if uri not in self._clients:
+            if not experiment.tracking_uri:
+                make_store(self._home)
             self._clients[uri] = MlflowClient(tracking_uri=uri)
         return self._clients[uri]
 
@@ -129,6 +133,9 @@ class MlflowSink:
         }
         if run.parent is not None:
             tags[f"{_TAG}parent"] = str(run.parent)
+        if run.warm_start:
+            tags[f"{_TAG}warm_start"] = "true"
+            tags[f"{_TAG}parent_step"] = str(run.parent_step)
         created = client.create_run(
             self._mlflow_experiment(client, experiment),
             start_time=int(run.created * 1_000),
@@ -138,12 +145,16 @@ class MlflowSink:
         return str(created.info.run_id)
 
     def _describe(self, client: MlflowClient, mlflow_run: str, experiment: ExperimentRecord, run: RunRecord) -> None:
-        """Log knobs and spec, unless an earlier tracker got to the end of it: the tag is set last."""
+        """Log knobs and spec, unless an earlier tracker got to the end of it: the tag is set last.
+
+        Secrets among the knobs are masked: MLflow's store may be elsewhere, and others may read it.
+        """
         from mlflow.entities import Param
 
         if f"{_TAG}described" in client.get_run(mlflow_run).data.tags:
             return
-        params = [Param(_name(name), value[:_LONGEST_PARAM]) for name, value in flat_params(run.leaf).items()]
+        knobs = flat_params(hide_secrets(run.leaf))
+        params = [Param(_name(name), value[:_LONGEST_PARAM]) for name, value in knobs.items()]
         for start in range(0, len(params), _PARAMS_PER_CALL):
             client.log_batch(mlflow_run, params=params[start : start + _PARAMS_PER_CALL])
         spec = ExperimentLayout(Path(experiment.path)).spec

@@ -12,6 +12,7 @@ from rapidfire_lab.journal.records import (
     OperationRecord,
     OutboxRecord,
     PolicyRecord,
+    Position,
     RunRecord,
 )
 from rapidfire_lab.journal.writer import JournalWriter
@@ -29,5 +30,6 @@ __all__ = [
     "OutboxRecord",
     "Page",
     "PolicyRecord",
+    "Position",
     "RunRecord",
 ]

@@ -56,10 +56,12 @@ class MetricQueries(JournalConnection):
 
     def metrics_of(self, experiment_id: int) -> list[tuple[str, str]]:
         """Name and ``per`` of every metric that a run of the experiment has points of, in the order of appearance."""
+        # Whether a run has points of it still: they may have been trimmed, and the run deleted. The first runs tell.
         rows = self._all(
-            "SELECT n.name, n.per FROM metric_names n WHERE EXISTS ("
+            "SELECT n.name, n.per FROM experiment_metrics e JOIN metric_names n ON n.id = e.name"
+            " WHERE e.experiment_id = ?1 AND EXISTS ("
             " SELECT 1 FROM runs r CROSS JOIN metrics m ON m.run = r.id AND m.name = n.id"
-            " WHERE r.experiment_id = ? AND r.status != 'deleted') ORDER BY n.id",
+            " WHERE r.experiment_id = ?1 AND r.status != 'deleted') ORDER BY n.id",
             (experiment_id,),
         )
         return [(row["name"], row["per"]) for row in rows]
@@ -92,6 +94,20 @@ class MetricQueries(JournalConnection):
             (json.dumps(places), metric),
         )
         return [(row["run"], row["value"]) for row in rows]
+
+    def step_seconds(self, metric: int, runs: Iterable[int]) -> dict[int, float]:
+        """Seconds from point to point of a metric, on the average of all of a run; for runs where that can be told."""
+        rows = self._all(
+            "SELECT j.value AS run, (b.time - a.time) / (b.step - a.step) AS seconds"
+            " FROM json_each(?2) j"
+            " CROSS JOIN metrics a ON a.run = j.value AND a.name = ?1"
+            " AND a.step = (SELECT min(step) FROM metrics WHERE run = j.value AND name = ?1)"
+            " CROSS JOIN metrics b ON b.run = j.value AND b.name = ?1"
+            " AND b.step = (SELECT max(step) FROM metrics WHERE run = j.value AND name = ?1)"
+            " WHERE b.step > a.step AND b.time > a.time",
+            (metric, json.dumps(list(runs))),
+        )
+        return {row["run"]: row["seconds"] for row in rows}
 
     # Charts
 

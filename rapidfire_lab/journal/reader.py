@@ -10,6 +10,7 @@ from rapidfire_lab.journal.records import (
     ExperimentRecord,
     FitRecord,
     OutboxRecord,
+    Position,
     RunRecord,
     to_record,
 )
@@ -102,6 +103,19 @@ class JournalReader(MetricQueries, LogQueries, PolicyQueries):
         marks = ", ".join("?" * len(ACTIVE_STATUSES))
         rows = self._all(f"SELECT * FROM runs WHERE status IN ({marks}) ORDER BY id", ACTIVE_STATUSES)  # noqa: S608
         return [to_record(row, RunRecord) for row in rows]
+
+    def positions(self) -> list[Position]:
+        """Where the runs stand that train or wait to, but for those that are about to stop."""
+        query = (
+            "SELECT id, epochs, steps_per_epoch, step, max(step, live_step), seconds FROM runs"
+            " WHERE status IN ('queued', 'running') AND wanted IS NULL ORDER BY id"
+        )
+        return [Position(*row) for row in self._all(query)]
+
+    def busy_slots(self) -> int:
+        """How many slots train a run."""
+        count: int = self._one("SELECT count(*) AS slots FROM leases WHERE state = 'granted'")["slots"]
+        return count
 
     def last_lease(self) -> int:
         lease: int = self._one("SELECT coalesce(max(id), 0) AS last FROM leases")["last"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -90,6 +90,21 @@ class RunRecord(msgspec.Struct, kw_only=True):
         """The canonical config dictionary."""
         leaf: dict[str, Any] = json.loads(self.config)
         return leaf
+
+
+class Position(NamedTuple):
+    """How far a run has come; ``committed`` is its last commit, and ``seconds`` are those on a slot up to there."""
+
+    key: int
+    epochs: int
+    steps_per_epoch: int
+    committed: int
+    step: int
+    seconds: float
+
+    @property
+    def epochs_left(self) -> float:
+        return max(0.0, self.epochs - self.step / max(1, self.steps_per_epoch))
 
 
 class EventRecord(msgspec.Struct, kw_only=True):

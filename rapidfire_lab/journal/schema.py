@@ -204,6 +204,16 @@ CREATE TABLE policies (
     created REAL NOT NULL,
     UNIQUE (experiment_id, name)
 );
+
+CREATE TABLE experiment_metrics (
+    experiment_id INTEGER NOT NULL,
+    name INTEGER NOT NULL,
+    PRIMARY KEY (experiment_id, name)
+) WITHOUT ROWID;
+INSERT INTO experiment_metrics
+SELECT e.id, n.id FROM experiments e CROSS JOIN metric_names n WHERE EXISTS (
+    SELECT 1 FROM runs r CROSS JOIN metrics m ON m.run = r.id AND m.name = n.id WHERE r.experiment_id = e.id
+);
 """
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)

@@ -29,6 +29,8 @@ class JournalWriter(JournalReader):
 
     def __init__(self, path: Path, epoch: str) -> None:
         self._names: dict[tuple[str, str], int] = {}
+        self._of_experiments: set[tuple[int, int]] = set()
+        """Runs with the metrics that their experiment is known to have."""
         super().__init__(path, connect_writer(path))
         self._witness: Witness | None = None
         with self.transaction(durable=True):
@@ -56,6 +58,7 @@ class JournalWriter(JournalReader):
         except BaseException:
             db.execute("ROLLBACK")
             self._names.clear()
+            self._of_experiments.clear()
             raise
         db.execute("COMMIT")
         if durable and self._witness is not None:
@@ -168,7 +171,16 @@ class JournalWriter(JournalReader):
                 for point in points
             ],
         )
+        self._add_to_experiment(run, points)
         self._add_to_buckets(run, points)
+
+    def _add_to_experiment(self, run: int, points: Iterable[MetricPoint]) -> None:
+        """Note which metrics the run's experiment has, so that nobody has to look at all of its runs for each name."""
+        names = {(run, self._name_id(point.name, point.per)) for point in points} - self._of_experiments
+        self._db.executemany(
+            "INSERT OR IGNORE INTO experiment_metrics SELECT experiment_id, ?2 FROM runs WHERE id = ?1", names
+        )
+        self._of_experiments |= names
 
     def _add_to_buckets(self, run: int, points: Iterable[MetricPoint]) -> None:
         self._db.executemany(

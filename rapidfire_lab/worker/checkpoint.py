@@ -58,8 +58,11 @@ class UnsavedError(Exception):
         )
 
 
-def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write tensors by name; tied ones (one storage under several names) once, with their other names as metadata."""
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor], *, sync_folder: bool = True) -> None:
+    """Write tensors by name; tied ones (one storage under several names) once, with their other names as metadata.
+
+    Without ``sync_folder`` the file's name is for the caller to sync.
+    """
     kept: dict[tuple[Any, ...], str] = {}
     unique: dict[str, torch.Tensor] = {}
     aliases: dict[str, str] = {}
@@ -76,7 +79,8 @@ def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
         storages.add(storage)
         unique[name] = tensor.clone(memory_format=torch.contiguous_format) if shared else tensor.contiguous()
     try:
-        write_atomically(path, lambda temporary: save_file(unique, temporary, {_ALIASES: json.dumps(aliases)}))
+        metadata = {_ALIASES: json.dumps(aliases)}
+        write_atomically(path, lambda temporary: save_file(unique, temporary, metadata), sync_folder=sync_folder)
     except SafetensorError as error:
         raise _of_the_disk(error) from error
 
@@ -155,8 +159,8 @@ def save_checkpoint(weights: Path, state: Path, tensors: Mapping[str, torch.Tens
         When the disk does not take them.
     """
     try:
-        save_weights(weights, tensors)
-        save_state(state, rest, _checksum(weights))
+        save_weights(weights, tensors, sync_folder=False)
+        save_state(state, rest, _checksum(weights))  # this has both names synced: they lie in one folder
     except BaseException as error:
         for path in (weights, state):
             with contextlib.suppress(OSError):

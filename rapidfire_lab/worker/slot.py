@@ -39,6 +39,7 @@ from rapidfire_lab.engine.protocol import (
     decode_from_controller,
     encode,
 )
+from rapidfire_lab.engine.watchdog import TELL_WHERE, Pulse
 from rapidfire_lab.errors import EngineError, SpecError
 from rapidfire_lab.worker.checkpoint import (
     DamagedCheckpointError,
@@ -78,10 +79,17 @@ class Slot:
     """One slot: a device, a connection to the controller, and the runs it remembers."""
 
     def __init__(
-        self, index: int, address: str, device: torch.device, budget: int, prepared: PreparedStore | None
+        self,
+        index: int,
+        address: str,
+        device: torch.device,
+        budget: int,
+        prepared: PreparedStore | None,
+        pulse: Pulse,
     ) -> None:
         self._index = index
         self._device = device
+        self._pulse = pulse
         self._residency = Residency(budget)
         self._saver = Saver()
         self._prepared = prepared
@@ -291,6 +299,7 @@ class Slot:
             self._spec_classes.clear()
             self._residency.clear()
             self._spec_classes[key] = load_spec_class(layout.spec, layout.spec_info().main, expected_hash)
+            _spare_modules()
         return self._spec_classes[key]
 
     def _train_reporting(self, grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> Outcome:
@@ -301,14 +310,21 @@ class Slot:
             nonlocal reported, epochs
             if grant.epoch_checkpoints and training.completed_epochs > epochs:
                 epochs = training.completed_epochs
+                self._pulse.rest()
                 self._save_epoch(grant, layout, training)
             if time.monotonic() - reported >= _REPORT_SECONDS:
                 reported = time.monotonic()
                 self._report(grant, training)
             self._read_messages(grant)
+            self._pulse.beat(training.step)
             return not self._preempted
 
-        outcome = training.train(grant.to_step, keep_going)
+        try:
+            self._pulse.beat(training.step)
+            outcome = training.train(grant.to_step, keep_going)
+            training.settle_losses()  # waits for the device
+        finally:
+            self._pulse.rest()
         if grant.epoch_checkpoints and training.completed_epochs > epochs:
             self._save_epoch(grant, layout, training)
         return outcome
@@ -394,6 +410,22 @@ def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:
     return int(psutil.virtual_memory().available * fraction / slots)
 
 
+def _load_torch() -> None:
+    """Have torch load what it otherwise loads with the first optimizer, in the midst of a lease."""
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+
+
+def _spare_modules() -> None:
+    """Have the garbage collector look no more at what is there now: all that modules have, for as long as they last.
+
+    Going over that takes a tenth of a second, in the midst of training and before a slot is free again. No run may be
+    there: what it leaves in cycles would stay.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 def _make_deterministic() -> None:
     """Ask CUDA for the same result every time; CPU kernels give it by themselves at a fixed number of threads."""
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
@@ -413,16 +445,22 @@ def main() -> None:
     parser.add_argument("--memory-fraction", type=float, required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder of prepared rows")
     parser.add_argument("--prepared-bytes", type=int, required=True, help="what they may take; 0 to keep none")
+    parser.add_argument("--pulse", type=Path, help="where to tell that a minibatch begins, if anybody looks")
     arguments = parser.parse_args()
     die_with_parent(arguments.parent)
     faulthandler.enable()
+    faulthandler.register(TELL_WHERE, file=2)  # the run's log, during a lease
+    pulse = Pulse(arguments.pulse)
+    pulse.rest()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
     if device.type == "cuda":
         _make_deterministic()
+    _load_torch()
+    _spare_modules()
     budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing)
     prepared = PreparedStore(arguments.prepared, arguments.prepared_bytes) if arguments.prepared_bytes else None
-    Slot(arguments.index, arguments.address, device, budget, prepared).serve()
+    Slot(arguments.index, arguments.address, device, budget, prepared, pulse).serve()
 
 
 if __name__ == "__main__":

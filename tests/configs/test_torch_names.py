@@ -52,6 +52,16 @@ def test_tuples_written_as_lists_suit_torch() -> None:
     check(optimizer={"name": "Adam", "args": {"betas": (0.9, 0.99)}})
 
 
+def test_what_is_known_to_suit_is_told_from_what_does_not() -> None:
+    for _ in range(2):
+        check(optimizer={"name": "SGD", "args": {"lr": 1, "nesterov": False}})
+        for args in ({"lr": -1, "nesterov": False}, {"lr": 1, "nesterov": True}):
+            with pytest.raises(ConfigError, match="do not suit SGD"):
+                check(optimizer={"name": "SGD", "args": args})
+        with pytest.raises(ConfigError, match="do not suit StepLR"):
+            check(optimizer={"name": "SGD", "args": {"lr": 1, "nesterov": False}}, lr_scheduler=scheduler("StepLR"))
+
+
 def test_the_global_random_state_stays() -> None:
     before = torch.get_rng_state()
     check(lr_scheduler=scheduler("StepLR", step_size=1))

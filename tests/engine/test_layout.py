@@ -34,7 +34,7 @@ def kept(layout, run=1):
 
 def final(layout, run=1):
     folder = layout.checkpoints(run)
-    assert sorted(path.name for path in folder.iterdir()) in ([], ["final.json", "final.safetensors"])
+    assert sorted(path.name for path in folder.iterdir()) in ([], ["final.json"], ["final.json", "final.safetensors"])
     return layout.final_weights(run).read_bytes() if layout.final_weights(run).exists() else None
 
 
@@ -132,10 +132,15 @@ def test_the_final_checkpoint_is_that_of_the_lease(layout):
     commit(layout, 10, 20)
     layout.keep_final(1, 10, {"step": 10, "loss": math.nan})
     assert final(layout) == b"weights 10"
-    assert json.loads((layout.checkpoints(1) / "final.json").read_text()) == {"step": 10, "loss": None}
+    assert json.loads((layout.checkpoints(1) / "final.json").read_text()) == {
+        "step": 10,
+        "loss": None,
+        "weights": "final.safetensors",
+    }
     layout.keep_final(1, 20, {"step": 20})
     assert final(layout) == b"weights 20"
-    assert json.loads((layout.checkpoints(1) / "final.json").read_text()) == {"step": 20}
+    metadata = json.loads((layout.checkpoints(1) / "final.json").read_text())
+    assert metadata == {"step": 20, "weights": "final.safetensors"}
     assert kept(layout) == [10, 20]
 
 
@@ -165,9 +170,19 @@ def test_what_a_crash_left_of_an_earlier_final_checkpoint_does_not_matter(layout
     assert layout.weights(1, 10).read_bytes() == b"weights 10"
 
 
-def test_a_run_that_never_committed_has_no_final_checkpoint(layout):
-    layout.keep_final(1, 0, {})
-    assert final(layout) is None
+def test_a_run_that_never_committed_has_metadata_alone(layout):
+    layout.keep_final(99, 0, {"step": 0})
+    assert final(layout, 99) is None
+    assert json.loads((layout.checkpoints(99) / "final.json").read_text()) == {"step": 0, "weights": None}
+
+
+def test_a_final_checkpoint_stays_where_the_later_one_is_gone(layout):
+    commit(layout, 10)
+    layout.keep_final(1, 10, {"step": 10})
+    for lost in (0, 77):
+        layout.keep_final(1, lost, {"step": 77})
+    assert final(layout) == b"weights 10"
+    assert json.loads((layout.checkpoints(1) / "final.json").read_text())["step"] == 10
 
 
 def test_the_old_final_checkpoint_is_there_until_the_new_one_is(layout, monkeypatch):

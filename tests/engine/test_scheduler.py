@@ -442,6 +442,20 @@ def test_a_newcomer_is_served_like_the_least_advanced_run(scheduler):
     assert play(scheduler, 6) == [1, 3, 1, 3, 1, 3]
 
 
+def test_newcomers_go_by_the_runs_that_are_there_when_they_come(scheduler):
+    def share(key):
+        scheduler.add(run(key), newcomer=True)
+        return scheduler.runs[key].share
+
+    scheduler.add(run(1, step=12), run(2, step=14))
+    assert [share(3), share(4)] == [1.5, 1.5]
+    for key in (1, 3, 4):
+        scheduler.handle(StopAsked(key))
+    assert [share(5), share(6)] == [1.75, 1.75]
+    scheduler.add(run(7, step=4))
+    assert [share(8), share(9)] == [0.75, 0.75], "at what the others are taken to have had, less a pass"
+
+
 def test_the_first_runs_get_no_handicap(scheduler):
     scheduler.up(0)
     scheduler.add(run(1), run(2), newcomer=True)
@@ -459,18 +473,77 @@ def test_a_resumed_run_does_not_starve_those_that_went_on(scheduler):
     assert order.count(1) == order.count(2) == 4
 
 
-def test_a_resumed_run_that_is_ahead_waits_for_the_others_and_gains_nothing(scheduler):
-    scheduler.add(run(1, step=12), run(2))
-    scheduler.handle(StopAsked(1))
-    assert scheduler.handle(ResumeAsked(1)) == [RunWaits(1, 0.0)]
+def test_a_resumed_run_that_is_far_ahead_is_not_starved_by_the_others(scheduler):
+    scheduler.adopt(run(1, step=80, epochs=20))
+    scheduler.add(run(2, epochs=20), run(3, epochs=20))
     scheduler.up(0)
-    assert play(scheduler, 8) == [2] * 7 + [1]
+    play(scheduler, 4)
+    assert scheduler.handle(ResumeAsked(1)) == [RunWaits(1, 0.5 - 10.0)]
+    order = play(scheduler, 12)
+    assert [order.count(key) for key in (1, 2, 3)] == [4, 4, 4]
+
+
+def test_a_clone_that_goes_on_from_its_parents_step_joins_at_the_level_of_the_others(scheduler):
+    scheduler.add(run(1, epochs=20), run(2, epochs=20))
+    scheduler.up(0)
+    play(scheduler, 4)
+    clones = [run(key, step=64, epochs=20) for key in (3, 4, 5)]
+    assert scheduler.add(*clones, newcomer=True) == [RunWaits(key, 0.5 - 8.0) for key in (3, 4, 5)]
+    order = play(scheduler, 25)
+    assert [order.count(key) for key in (1, 2, 3, 4, 5)] == [5] * 5
+
+
+def test_stopping_and_resuming_does_not_get_a_run_a_slot_sooner(scheduler):
+    scheduler.add(run(1, epochs=20), run(2, epochs=20), newcomer=True)
+    grant = granted(scheduler.up(0))
+    for _ in range(10):
+        if grant.run == 1:
+            scheduler.handle(StopAsked(1))
+            grant = granted(scheduler.end(grant))
+            assert grant.run == 2
+            assert scheduler.handle(ResumeAsked(1)) == [RunWaits(1, 0.0)]
+        else:
+            grant = granted(scheduler.end(grant))
+    assert scheduler.runs[1].share == scheduler.runs[2].share == 1.25
+
+
+def test_a_run_that_was_on_a_slot_all_the_time_catches_up_with_one_pass_at_most(scheduler):
+    scheduler.add(run(1, num_chunks=1, epochs=20), run(2, epochs=20), newcomer=True)
+    slow, quick = scheduler.up(0, 1)
+    for _ in range(20):
+        quick = granted(scheduler.end(quick))
+    assert RunWaits(1, 3.0) in scheduler.end(slow)
+    assert scheduler.runs[1].share == 4.0
+    assert scheduler.runs[2].share == 5.0
+
+
+def test_who_is_left_alone_begins_a_new_level(scheduler):
+    scheduler.add(run(1, step=80, epochs=20), newcomer=True)
+    scheduler.up(0)
+    scheduler.handle(DeleteAsked(1))
+    assert scheduler.add(run(2), run(3), newcomer=True) == [RunWaits(2, 0.0), RunWaits(3, 0.0)]
+
+
+def test_the_order_of_a_journal_is_the_order_after_a_restart(scheduler):
+    scheduler.add(run(1, step=12, handicap=-1.0), run(2, step=2, handicap=0.0))
+    assert story(scheduler, RunWaits) == [RunWaits(1, -1.0), RunWaits(2, 0.0)]
+    scheduler.up(0)
+    assert play(scheduler, 4) == [2, 2, 1, 1]
 
 
 def test_a_run_back_from_a_dead_slot_keeps_its_share(scheduler):
     scheduler.add(run(1), run(2, step=8))
     scheduler.up(0)
     assert RunWaits(1, 0.0) in scheduler.handle(SlotDown(0, "died"))
+
+
+def test_a_run_that_is_ahead_keeps_its_share_when_its_slot_dies(scheduler):
+    scheduler.add(run(1), run(2), newcomer=True)
+    scheduler.end(granted(scheduler.up(0)))
+    grant = story(scheduler, GrantLease)[-1]
+    assert grant.run == 2
+    assert scheduler.handle(SlotDown(0, "died")) == [LeaseLost(grant.lease, 2, 1), RunWaits(2, 0.0)]
+    assert (scheduler.runs[1].share, scheduler.runs[2].share) == (0.25, 0.0)
 
 
 # Draining

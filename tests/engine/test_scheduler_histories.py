@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from rapidfire_lab.engine.scheduler import (
+    CATCH_UP,
     DeleteAsked,
     DrainAsked,
     GrantLease,
@@ -23,6 +26,39 @@ from rapidfire_lab.engine.scheduler import (
 )
 
 SLOTS = st.integers(0, 3)
+ROUNDING = 1e-9
+
+
+class Fairness:
+    """What runs got while others waited, in passes over the data; believes nothing but leases."""
+
+    def __init__(self, catch_up):
+        self.catch_up = catch_up
+        self.made = {}
+        """Passes that each run has made."""
+        self.longest = {}
+        """Longest lease of each run, in passes."""
+        self.at_wait = {}
+        """By waiting run: what the others had made when it began to wait."""
+        self.least_lead = {}
+        """By pair: the least that the one has had over the other in the stretch under way."""
+
+    def joins(self, run, longest=0.0):
+        self.made.setdefault(run, 0.0)
+        self.longest.setdefault(run, longest)
+        self.least_lead = {pair: lead for pair, lead in self.least_lead.items() if pair[1] != run}
+
+    def check(self, waiting, live):
+        for one in self.made:
+            for other in live:
+                lead = self.made[one] - self.made[other]
+                self.least_lead[one, other] = min(lead, self.least_lead.get((one, other), lead))
+        for other in waiting:
+            for one in self.made.keys() - {other}:
+                leases = self.longest[other] + (2 if self.catch_up else 1) * self.longest[one] + ROUNDING
+                assert self.made[one] - self.at_wait[other].get(one, 0.0) <= self.catch_up + leases
+                lead = self.made[one] - self.made[other]
+                assert lead - self.least_lead[one, other] <= 2 * self.catch_up + leases
 
 
 class Histories(RuleBasedStateMachine):
@@ -41,13 +77,24 @@ class Histories(RuleBasedStateMachine):
         """Leases that slots took with them when they died."""
         self.committed = {}
         self.totals = {}
+        self.epoch_steps = {}
+        self.handicaps = {}
         self.status = {}
         self.last_lease = 0
         self.draining = False
 
-    @initialize(may_drain=st.booleans())
-    def choose(self, may_drain):
+    @initialize(
+        may_drain=st.booleans(),
+        one_slot=st.booleans(),
+        journal=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 30), st.floats(-3, 3)), max_size=3),
+    )
+    def begin(self, may_drain, one_slot, journal):
+        """Begin with runs of an earlier controller, wherever it left them, or with a single slot and none."""
         self.may_drain = may_drain
+        self.one_slot = one_slot
+        self.fairness = Fairness(catch_up=0.0 if one_slot else CATCH_UP)
+        for steps_per_epoch, step, handicap in () if one_slot else journal:
+            self.add(steps_per_epoch, epochs=9, step=min(step, 9 * steps_per_epoch), handicap=handicap)
 
     # Carrying instructions out
 
@@ -57,6 +104,7 @@ class Histories(RuleBasedStateMachine):
             getattr(self, f"on_{type(instruction).__name__}")(instruction)
         self.scheduler.check()
         self.check_order(instructions)
+        self.fairness.check(self.runs_in("waiting"), self.runs_in("waiting", "leased"))
 
     def on_GrantLease(self, grant):  # noqa: N802 - named by the instruction
         assert not self.draining
@@ -76,6 +124,8 @@ class Histories(RuleBasedStateMachine):
         assert grant.from_step < grant.to_step <= total or grant.from_step == grant.to_step == total
         self.status[grant.run] = "leased"
         self.open[grant.lease] = grant
+        passes = (grant.to_step - grant.from_step) / self.epoch_steps[grant.run]
+        self.fairness.longest[grant.run] = max(self.fairness.longest[grant.run], passes)
 
     def on_PreemptLease(self, preempt):  # noqa: N802
         assert self.open[preempt.lease].slot == preempt.slot
@@ -91,36 +141,54 @@ class Histories(RuleBasedStateMachine):
 
     def on_RunWaits(self, waits):  # noqa: N802
         assert self.status[waits.run] in ("new", "leased", "stopped")
+        if self.status[waits.run] != "leased" or self.handicaps[waits.run] != waits.handicap:
+            self.fairness.joins(waits.run)
+        self.handicaps[waits.run] = waits.handicap
         self.status[waits.run] = "waiting"
+        self.fairness.at_wait[waits.run] = dict(self.fairness.made)
 
     def check_order(self, instructions):
         """Nobody who still waits had less than those who were chosen."""
         shares = {key: run.share for key, run in self.scheduler.runs.items()}
         waiting = [shares[key] for key, status in self.status.items() if status == "waiting"]
         granted = [shares[item.run] for item in instructions if isinstance(item, GrantLease)]
-        assert max(granted, default=0.0) <= min(waiting, default=float("inf"))
+        assert max(granted, default=-math.inf) <= min(waiting, default=math.inf)
 
     # Events
 
     @rule(
         steps_per_epoch=st.integers(1, 6),
-        epochs=st.integers(1, 3),
-        chunks=st.none() | st.integers(1, 5),
-        newcomer=st.booleans(),
+        epochs=st.integers(1, 30),
+        chunks=st.none() | st.integers(1, 6),
+        data=st.data(),
     )
-    def add_run(self, steps_per_epoch, epochs, chunks, newcomer):
-        key = len(self.status) + 1
-        run = RunState(key=key, steps_per_epoch=steps_per_epoch, epochs=epochs, num_chunks=chunks)
-        self.status[key], self.committed[key], self.totals[key] = "new", 0, steps_per_epoch * epochs
-        least = self.least_share()
-        self.tell(RunAdded(run, newcomer))
-        assert not newcomer or run.share >= least
+    def add_run(self, steps_per_epoch, epochs, chunks, data):
+        """Add a run, or a clone that goes on from its parent's step."""
+        step = data.draw(st.integers(0, steps_per_epoch * epochs - 1))
+        others = self.scheduler.live_runs()
+        run = self.add(steps_per_epoch, epochs, step, newcomer=True, num_chunks=chunks)
+        self.check_joined(run, others)
 
-    def least_share(self):
-        return min((run.share for run in self.scheduler.live_runs()), default=0.0)
+    def add(self, steps_per_epoch, epochs, step, *, newcomer=False, **values):
+        key = len(self.status) + 1
+        run = RunState(key=key, steps_per_epoch=steps_per_epoch, epochs=epochs, step=step, **values)
+        self.status[key], self.committed[key], self.totals[key] = "new", step, steps_per_epoch * epochs
+        self.epoch_steps[key] = steps_per_epoch
+        # What a run's last lease was is forgotten with the controller.
+        self.fairness.joins(key, longest=0.0 if newcomer else CATCH_UP)
+        self.tell(RunAdded(run, newcomer))
+        return run
+
+    def check_joined(self, run, others):
+        """It is no further behind than the last of the others, nor further ahead than the first of them."""
+        if others and run.phase == "waiting":
+            shares = [other.share for other in others]
+            assert run.share >= min(shares) - ROUNDING
+            assert run.share <= max(*shares, self.scheduler._level) + run.lease_passes + ROUNDING
 
     @rule(slot=SLOTS)
     def slot_up(self, slot):
+        slot = 0 if self.one_slot else slot
         self.lose(slot)
         self.up.add(slot)
         self.dying.discard(slot)
@@ -194,6 +262,7 @@ class Histories(RuleBasedStateMachine):
             outcome = "discarded"
         elif outcome != "failed":
             self.committed[grant.run] = step
+            self.fairness.made[grant.run] += (step - grant.from_step) / self.epoch_steps[grant.run]
         trained = step - grant.from_step
         self.tell(LeaseEnded(grant.lease, outcome, step, trained, seconds, overhead=0.001))
 
@@ -217,9 +286,40 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data())
     def resume(self, data):
         key = data.draw(st.sampled_from(self.runs_in("stopped")))
-        least = self.least_share()
+        others = self.scheduler.live_runs()
         self.tell(ResumeAsked(key))
-        assert self.scheduler.runs[key].share >= least
+        self.check_joined(self.scheduler.runs[key], others)
+
+    @precondition(lambda self: self.runs_in("waiting", "leased"))
+    @rule(data=st.data())
+    def stop_and_resume(self, data):
+        key = data.draw(st.sampled_from(self.runs_in("waiting", "leased")))
+        self.stop_at(key, data.draw(st.floats(0, 1)))
+        if self.status[key] == "stopped":
+            self.tell(ResumeAsked(key))
+
+    def stop_at(self, key, part):
+        """Stop a run when it has done so much of its lease."""
+        self.tell(StopAsked(key))
+        for grant in [grant for grant in self.open.values() if grant.run == key]:
+            self.end(grant, "preempted", grant.from_step + int(part * (grant.to_step - grant.from_step)))
+
+    @precondition(lambda self: self.open)
+    @rule(leases=st.integers(1, 80), part=st.sampled_from([0.0, 0.5, 1.0]), data=st.data())
+    def time_goes_by(self, leases, part, data):
+        """Many leases end but for that of a slow run, and one run is stopped and resumed all the while."""
+        slow = data.draw(st.sampled_from([None, *sorted(self.open)]))
+        restless = data.draw(st.sampled_from([None, *self.runs_in("waiting", "leased")]))
+        for _ in range(leases):
+            if self.status.get(restless) in ("waiting", "leased"):
+                self.stop_at(restless, part)
+            if self.status.get(restless) == "stopped":
+                self.tell(ResumeAsked(restless))
+            if ready := sorted(self.open.keys() - {slow}):
+                self.finish(self.open[ready[0]])
+
+    def finish(self, grant):
+        self.end(grant, "finished" if grant.to_step == self.totals[grant.run] else "reached", grant.to_step)
 
     @precondition(lambda self: self.runs_in("waiting", "leased", "stopped"))
     @rule(data=st.data())
@@ -257,8 +357,7 @@ class Histories(RuleBasedStateMachine):
             assert leases >= 0, "leases without progress"
             leases -= 1
             grant = self.open[min(self.open)]
-            finished = grant.to_step == self.totals[grant.run]
-            self.end(grant, "finished" if finished else "reached", grant.to_step)
+            self.finish(grant)
         assert not self.runs_in("leased")
         assert self.draining or not self.runs_in("waiting")
 

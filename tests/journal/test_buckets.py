@@ -141,6 +141,7 @@ def test_a_journal_of_version_1_gets_its_buckets(tmp_path, monkeypatch):
         assert buckets(journal) == expected(journal, [1])
         assert [event.message for event in journal.events(1)] == ["made"]
         assert not journal.run_by_key(1).warm_start
+        assert journal.metrics_of(1) == [("loss", "step"), ("val_loss", "epoch")]
 
 
 # Reading for charts and tables

@@ -1,5 +1,6 @@
 """A small model whose minibatches take as long as the config says, and that can go wrong on demand."""
 
+import ctypes
 import itertools
 import os
 import signal
@@ -24,6 +25,8 @@ class MLSpec:
         time.sleep(cfg["pause"])
         if mode == "train":
             misbehave(cfg.get("fault"))
+        elif cfg.get("fault") == "hang in validation":
+            ctypes.PyDLL(None).sleep(3600)  # with the interpreter held
         logits = model(minibatch["features"])
         loss = functional.cross_entropy(logits, minibatch["label"])
         if cfg.get("fault") == "nan":
@@ -44,5 +47,9 @@ def misbehave(fault):
         raise SystemExit(3)
     if fault == "hang":
         time.sleep(3600)
+    if str(fault).startswith("exit at ") and os.path.exists(fault.removeprefix("exit at ")):  # noqa: PTH110
+        os._exit(1)
+    if fault == "slow once" and next(CALLS) == 3:
+        time.sleep(2)
     if fault == "print":
         print("printed by the user")

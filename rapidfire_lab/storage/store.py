@@ -1,0 +1,84 @@
+"""The contract of all stores."""
+
+from __future__ import annotations
+
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from rapidfire_lab.storage.content import Digest, StoredObject, check_key, digest_of
+from rapidfire_lab.storage.watch import NOBODY, Watch
+
+
+class Store(ABC):
+    """Objects under names, each written and read whole.
+
+    Keys are relative paths with forward slashes; `check_key` refuses all else. They are relative to the place that
+    the store was opened on.
+
+    Writing. ``put`` either raises or leaves the whole content under the key, checked against the digest; there is no
+    moment at which a reader finds half of it, and until then a former content stays as it was. What an attempt left
+    behind of a large file is taken up by the next.
+
+    Reading. ``get`` either raises or leaves the whole content at ``path``, checked against what the store tells of the
+    object, and against ``sha256`` where it is given. A former file at ``path`` is replaced in one step, and not touched
+    on failure.
+
+    Repeating. Every method may be repeated after any failure, and comes to the same end as if it had not failed.
+    What may pass is tried again as the store's `Retry` says; what cannot pass, such as a refusal, is not.
+
+    Errors. A failure is a `StorageError` that names the address of the object and the cause; a missing object is an
+    `ObjectNotFoundError`; a `Watch` may end a transfer with `TransferCancelledError`. No message holds a credential.
+    A local file that cannot be read or written is an `OSError`.
+
+    Threads. All methods may be called from many threads at once, for different keys. A key has one writer at a time.
+
+    Ownership. A store owns its connections and nothing that it is given.
+    """
+
+    @abstractmethod
+    def address(self, key: str = "") -> str:
+        """URL of an object, or of the place of the store, for messages. Holds no credential."""
+
+    @abstractmethod
+    def stat(self, key: str) -> StoredObject | None:
+        """Describe an object; None where there is none."""
+
+    @abstractmethod
+    def list(self, prefix: str = "") -> list[StoredObject]:
+        """All objects below a folder (``prefix``, without its last slash), or all there are, by name."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove an object. That there is none is no failure."""
+
+    @abstractmethod
+    def get_bytes(self, key: str) -> bytes:
+        """Read a small object, such as a manifest."""
+
+    @abstractmethod
+    def _put(self, path: Path, key: str, digest: Digest, watch: Watch) -> None: ...
+
+    @abstractmethod
+    def _get(self, key: str, path: Path, sha256: str | None, watch: Watch) -> None: ...
+
+    def put(self, path: Path, key: str, *, digest: Digest | None = None, watch: Watch = NOBODY) -> None:
+        """Store a file. A ``digest`` that was taken before is what the object must come to."""
+        self._put(path, check_key(key), digest or digest_of(path), watch)
+
+    def get(self, key: str, path: Path, *, sha256: str | None = None, watch: Watch = NOBODY) -> None:
+        """Fetch an object into a file, whose folder is made where it is missing."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._get(check_key(key), path, sha256, watch)
+
+    def put_bytes(self, content: bytes, key: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="rapidfire_lab-") as folder:
+            path = Path(folder) / "content"
+            path.write_bytes(content)
+            self.put(path, key)
+
+    def holds(self, path: Path, key: str, digest: Digest) -> bool:
+        """Whether the object is there and is this file, whose digest is given; False where the store cannot tell."""
+        del path  # for stores whose checksums cannot be had from the digest
+        found = self.stat(check_key(key))
+        return found is not None and bool(found.has(digest))
