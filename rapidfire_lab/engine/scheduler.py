@@ -386,6 +386,8 @@ class Scheduler:
             run.saving.remove(event.lease)
         if event.step > run.step:
             run.deaths = 0
+        if not run.saving:
+            run.ahead = 0  # what is committed counts now, also where it is less: a checkpoint may be damaged
         run.step = event.step
         run.pace.observe(event.trained_steps, event.seconds, event.overhead, event.saving)
         if run.saving or any(holder == run.key for holder, _ in self._leases.values()):
