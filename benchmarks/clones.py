@@ -71,7 +71,7 @@ def measure(knob: str) -> dict[str, Any]:
     tell(f"{_REQUESTS} requests of {_CLONES} clones that differ in {knob}")
     with tempfile.TemporaryDirectory() as folder, JournalWriter(Path(folder) / "journal.sqlite", "epoch") as journal:
         ledger = ledger_with_a_run(Path(folder), journal)
-        asked = {"experiment": "clones", "run_ids": [1], "warm_start": False}
+        asked: dict[str, Any] = {"experiment": "clones", "run_ids": [1], "warm_start": False}
         check_clone(CheckClone(request_id="", changes=changes(knob, _REQUESTS)[:3], **asked), ledger)  # loads torch
         start = time.process_time()
         check_clone(CheckClone(request_id="", changes=changes(knob, 0), **asked), ledger)
