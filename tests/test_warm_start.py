@@ -215,7 +215,8 @@ def test_the_parent_may_go(experiment, points, tmp_path):
     experiment.cancel_current()
     if run(experiment, clone).step == 0:
         assert state_files(experiment, clone) == ["lease-0.safetensors", "lease-0.state.pt"]
-        assert not list((experiment.path / "runs" / str(clone) / "checkpoints").iterdir())
+        files = (experiment.path / "runs" / str(clone) / "checkpoints").iterdir()
+        assert [path.name for path in files] == ["final.json"]
     experiment.resume(clone)
     experiment.wait()
     data = tables(points, tmp_path)
