@@ -52,6 +52,10 @@ def _make(path: Path, artifacts: Path) -> None:
         left.unlink()
     store = SqlAlchemyStore(f"sqlite:///{unfinished}", artifacts.as_uri())  # type: ignore[no-untyped-call]
     store.engine.dispose()
+    # SQLite would roll the new file back with what a killed maker had begun to change in the old one.
+    path.unlink(missing_ok=True)
+    for left in path.parent.glob(f"{path.name}-*"):
+        left.unlink()
     unfinished.replace(path)
 
 

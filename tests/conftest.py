@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -41,6 +42,20 @@ def wait_until(condition: Callable[[], object], what: str, deadline: float = DEA
         if time.monotonic() > end:
             pytest.fail(f"waited {deadline:.0f} s for: {what}")
         time.sleep(0.02)
+
+
+def kill(role: str) -> None:
+    """Kill a process of the engine; when it is being started again, the next one."""
+
+    def killed() -> bool:
+        pid = EngineClient().status()["processes"].get(role)
+        with contextlib.suppress(ProcessLookupError):
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                return True
+        return False
+
+    wait_until(killed, f"a living {role}")
 
 
 def engine_processes(home: EngineHome) -> list[psutil.Process]:

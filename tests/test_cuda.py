@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import pytest
 import torch
 
 from rapidfire_lab import Experiment
-from rapidfire_lab.engine.client import EngineClient
 from tests import contract, plain_loop
-from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.conftest import SPECS, engine_home, kill, paced_config, wait_until
 from tests.contract import ADAMW, SGD, SIX_CONFIGS, config, fingerprint
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -73,7 +69,7 @@ def test_a_killed_slot_changes_nothing(points, tmp_path):
         experiment = Experiment(SPECS / "paced.py", "killed")
         experiment.run_fit(points, slow, num_chunks=2, wait=False)
         wait_until(lambda: sum(run.live_step for run in experiment.runs()) >= 20, "20 steps")
-        os.kill(EngineClient().status()["processes"]["slot-0"], signal.SIGKILL)
+        kill("slot-0")
         experiment.wait(timeout=180)
         assert fingerprint(experiment) == expected
         experiment.end()

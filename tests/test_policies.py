@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 
 import pytest
 
 from rapidfire_lab import Experiment, List, NotFoundError, OperationError, PolicyError
 from rapidfire_lab.engine.client import EngineClient
 from tests import plain_loop
-from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.conftest import SPECS, engine_home, kill, paced_config, wait_until
 from tests.contract import final_weights, fingerprint
 from tests.test_warm_start import PACED, expected_of, run, tables, three_classes
 
@@ -38,7 +37,6 @@ def raises(runs, control):
 
 
 def kills_itself(runs, control):
-    import os
 
     os._exit(9)
 
@@ -219,9 +217,7 @@ def test_a_decision_is_carried_out_once_whoever_dies(role, points, tmp_path):
         submit(experiment, points)
         for progress in (5, 30, 50):
             wait_until(lambda progress=progress: steps(experiment) >= progress, f"{progress} steps")
-            pid = EngineClient().status()["processes"][role]
-            if pid:
-                os.kill(pid, signal.SIGKILL)
+            kill(role)
             if role == "agent":
                 wait_until(lambda: not EngineClient().is_alive(), "the engine's lock to be free")
                 EngineClient().start()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
-import signal
 from collections import Counter
 
 import numpy as np
@@ -17,7 +15,7 @@ from rapidfire_lab import DataHandle, Experiment
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.settings import EngineSettings, prepared_bytes
 from tests import contract
-from tests.conftest import SPECS, digits_handle, engine_home, wait_until
+from tests.conftest import SPECS, digits_handle, engine_home, kill, wait_until
 from tests.contract import config, fingerprint
 
 SPEC = SPECS / "counted.py"
@@ -114,7 +112,7 @@ def test_a_slot_that_is_killed_while_it_prepares_changes_nothing(home, reviews, 
     experiment.run_fit(reviews, group, seed=SEED, num_chunks=CHUNKS, wait=False)
     for lines in (40, 150):
         wait_until(lambda lines=lines: notes.exists() and notes.read_text().count("\n") > lines, f"{lines} rows")
-        os.kill(EngineClient().status()["processes"]["slot-0"], signal.SIGKILL)
+        kill("slot-0")
     experiment.wait(timeout=180)
     assert list(experiment.get_runs_info()["status"]) == ["completed"] * len(group)
     found = fingerprint(experiment)

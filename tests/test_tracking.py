@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +15,7 @@ from rapidfire_lab import Experiment
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.mlflow_store import make_store
-from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.conftest import SPECS, engine_home, kill, paced_config, wait_until
 from tests.contract import minibatch_losses
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -31,8 +29,7 @@ def tracked(points, tmp_path_factory):
         secrets = {"hf_token": "hf_secret", "stores": [{"url": "s3://bucket", "password": "pw_secret"}]}
         configs = [paced_config(width=4, pause=0.05, **secrets), paced_config(width=5, fault="nan")]
         experiment.run_fit(points, configs, num_chunks=2, wait=False)
-        wait_until(lambda: EngineClient().status()["processes"].get("tracker"), "the tracker")
-        os.kill(EngineClient().status()["processes"]["tracker"], signal.SIGKILL)
+        kill("tracker")
         experiment.wait()
         experiment.clone(1, {"pause": 0.0}, warm_start=True)
         experiment.wait()
@@ -129,6 +126,7 @@ def test_a_store_whose_maker_was_killed_is_made(by, tmp_path):
     home = EngineHome(tmp_path)
     if by == "mlflow":
         kill_while_it_makes(MAKE_TABLES, home.mlflow_store, home.mlflow_store)
+        home.mlflow_store.with_name("mlflow.db-journal").touch()  # a transaction that had only begun
     else:
         kill_while_it_makes(MAKE_STORE, home.mlflow_store, tmp_path / ".mlflow.db.new")
         assert not home.mlflow_store.exists()

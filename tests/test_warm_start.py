@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 
 import pytest
 
@@ -13,7 +11,7 @@ from rapidfire_lab.configs import normalise
 from rapidfire_lab.configs.changes import apply_changes
 from rapidfire_lab.engine.client import EngineClient
 from tests import contract, plain_loop
-from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.conftest import SPECS, engine_home, kill, paced_config, wait_until
 from tests.contract import ADAMW, SGD, config
 
 AUGMENTED = SPECS / "digits_augmented.py"
@@ -215,7 +213,8 @@ def test_the_parent_may_go(experiment, points, tmp_path):
     experiment.cancel_current()
     if run(experiment, clone).step == 0:
         assert state_files(experiment, clone) == ["lease-0.safetensors", "lease-0.state.pt"]
-        assert not list((experiment.path / "runs" / str(clone) / "checkpoints").iterdir())
+        files = (experiment.path / "runs" / str(clone) / "checkpoints").iterdir()
+        assert [path.name for path in files] == ["final.json"]
     experiment.resume(clone)
     experiment.wait()
     data = tables(points, tmp_path)
@@ -337,7 +336,7 @@ def test_a_clone_killed_before_its_first_commit_begins_again(role, points, tmp_p
         clone = experiment.clone(1, {"pause": 0.05}, warm_start=True)
         experiment.delete(1)
         wait_until(lambda: run(experiment, clone).live_step >= 2, "it to train")
-        os.kill(EngineClient().status()["processes"][role], signal.SIGKILL)
+        kill(role)
         if role == "agent":
             wait_until(lambda: not EngineClient().is_alive(), "the engine's lock to be free")
         assert run(experiment, clone).base_lease == 0

@@ -23,8 +23,8 @@ of such lines. What is compared, and how it is kept fair:
 * **A process of its own** for each measurement, on the CPU, never two at once, in turns: each round begins with another
   side. Engines of rounds that are over have been stopped.
 
-What is measured (``measure.py``), from when the side's process has imported all it needs and is told to go, until it
-has the results of all configs in hand:
+What is measured (``measure.py``), from when the side's process has imported all it needs (also what torch imports
+only when it makes its first optimizer) and is told to go, until it has the results of all configs in hand:
 
 * ``total_s``. For rapidfire-lab it holds ``Experiment(...)``, ``run_fit`` and ``get_results``; for Ray also
   ``ray.init``, which alone is ``init_s``: where the engine is warm, it is taken off Ray's total.

@@ -43,7 +43,7 @@ class Workload:
                 "train": {
                     "epochs": self.epochs,
                     "batch_size": self.batch_size,
-                    "optimizer": {"name": "AdamW", "args": {"lr": round(self.lr * 1.1**number, 9)}},
+                    "optimizer": {"name": "AdamW", "args": {"lr": round(self.lr * 1.02**number, 9)}},
                 },
                 "user_knobs": self.knobs,
                 "named_metrics": ["top1_accuracy"],

@@ -36,5 +36,30 @@ AITOOLBOX = {
     "aitoolbox.experiment.training_history": (f"{_SAVING}.training_history",),
 }
 
-PACKAGES = {"aitoolbox": AITOOLBOX}
+_MODEL = "rapidfire_lab.model"
+
+
+def _model_templates(package: str) -> dict[str, tuple[str, ...]]:
+    """Modules of Rafiki, or of SINGA-Auto, which is Rafiki under another name."""
+    return {
+        f"{package}.advisor": (f"{_MODEL}.advisor",),
+        f"{package}.advisor.advisor": (f"{_MODEL}.advisor",),
+        f"{package}.advisor.constants": (f"{_MODEL}.advisor",),
+        f"{package}.constants": (f"{_MODEL}.constants",),
+        f"{package}.model": (_MODEL,),
+        f"{package}.model.dataset": (f"{_MODEL}.datasets",),
+        f"{package}.model.dev": (f"{_MODEL}.dev",),
+        f"{package}.model.knob": (f"{_MODEL}.knobs",),
+        f"{package}.model.log": (f"{_MODEL}.logs",),
+        f"{package}.model.model": (f"{_MODEL}.base",),
+        f"{package}.model.utils": (f"{_MODEL}.toolkit", _MODEL),
+        f"{package}.param_store": (f"{_MODEL}.parameters",),
+    }
+
+
+PACKAGES = {
+    "aitoolbox": AITOOLBOX,
+    "rafiki": _model_templates("rafiki"),
+    "singa_auto": _model_templates("singa_auto"),
+}
 """Tables by the name of the package that they stand in for."""

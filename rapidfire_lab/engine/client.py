@@ -244,7 +244,7 @@ class EngineClient:
         epoch = self._epoch()
         # An engine that is already shutting down does not answer; what counts is that it goes.
         with contextlib.suppress(EngineError):
-            self.request(Shutdown(request_id=new_request_id()), min(timeout, _ANSWER_SECONDS), start=False)
+            self._ask_to_exit(min(timeout, _ANSWER_SECONDS))
         epoch = epoch or self._epoch()
         deadline = time.monotonic() + timeout
         while self.is_alive() and not self._is_succeeded(epoch):
@@ -253,6 +253,16 @@ class EngineClient:
                 raise EngineError(message)
             time.sleep(_LOOK_SECONDS)
         return True
+
+    def _ask_to_exit(self, timeout: float) -> None:
+        request = Shutdown(request_id=new_request_id())
+        identity = self.home.read_identity()
+        if identity is None or identity.api_level == API_LEVEL:
+            self.request(request, timeout, start=False)
+            return
+        # This question is the same at every level: it is how one version makes room for another.
+        with contextlib.closing(_Line(request)) as line:
+            line.ask(identity, timeout)
 
     def _epoch(self) -> str | None:
         identity = self.home.read_identity()

@@ -12,6 +12,7 @@ from rapidfire_lab.compat import bridge
 from tests.storage.conftest import aws, bucket, clients, proxy, running_proxy, s3_port  # noqa: F401 - fixtures
 
 SCRIPT = Path(__file__).parent / "aitoolbox_script.py"
+TEMPLATE = Path(__file__).parent / "rafiki_template.py"
 
 
 def run(*arguments, cwd=None):
@@ -49,14 +50,15 @@ def test_what_is_installed_goes_first(tmp_path):
     (tmp_path / "aitoolbox").mkdir()
     (tmp_path / "aitoolbox" / "__init__.py").write_text("import sys\nprint('the real one', __name__)\n")
     (tmp_path / "script.py").write_text(
-        "import sys\nfrom rapidfire_lab.compat import bridge\nassert bridge() == []\nimport aitoolbox\n"
+        "import sys\nfrom rapidfire_lab.compat import bridge\nassert 'aitoolbox' not in bridge()\nimport aitoolbox\n"
     )
     finished = run(tmp_path / "script.py")
     assert (finished.returncode, finished.stdout) == (0, "the real one aitoolbox\n"), finished.stderr
 
 
 def test_what_is_not_bridged_is_named(tmp_path):
-    program = "from rapidfire_lab.compat import bridge\nassert bridge() == bridge() == ['aitoolbox']\n"
+    names = ["aitoolbox", "rafiki", "singa_auto"]
+    program = f"from rapidfire_lab.compat import bridge\nassert bridge() == bridge() == {names}\n"
     finished = run("-c", program + "import aitoolbox.torchtrain")
     assert "aitoolbox.torchtrain is not bridged" in finished.stderr
     finished = run("-c", program + "from aitoolbox.experiment.training_history import Nothing")
@@ -65,6 +67,35 @@ def test_what_is_not_bridged_is_named(tmp_path):
     assert "has no attribute 'nothing'" in finished.stderr
     with pytest.raises(ValueError, match="there is no bridge for numpy"):
         bridge(["numpy"])
+
+
+@pytest.mark.parametrize("package", ["rafiki", "singa_auto"])
+def test_a_model_file_runs_when_asked_for(package, tmp_path):
+    for name, rows in (("train", 40), ("validation", 10)):
+        sizes = range(10, 10 + 7 * rows, 7)
+        lines = ["size,price", *(f"{size},{size * 3}" for size in sizes)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    model = tmp_path / "model.py"
+    model.write_text(TEMPLATE.read_text().replace("rafiki", package))
+    before = sorted(tmp_path.iterdir())
+    finished = run("-m", "rapidfire_lab.compat", model, tmp_path, "--neighbours=1", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert "trained" in finished.stdout + finished.stderr
+    assert sorted(tmp_path.iterdir()) == before
+    assert f"No module named '{package}'" in run(model, tmp_path).stderr
+
+
+def test_modules_that_share_a_name_with_an_object(tmp_path):
+    program = (
+        "from rapidfire_lab.compat import bridge\nbridge()\n"
+        "from rafiki.model import utils, dataset, IntegerKnob\n"
+        "from rafiki.model.knob import CategoricalKnob\nfrom rafiki.model.model import BaseModel\n"
+        "from rafiki.model.utils import logger\nimport rapidfire_lab.model as ours\n"
+        "assert (utils, dataset, logger, BaseModel) == (ours.utils, ours.dataset, ours.logger, ours.BaseModel)\n"
+        "from rafiki.model.dataset import DatasetUtils\nassert ours.utils is utils and ours.dataset is dataset\n"
+    )
+    finished = run("-c", program, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
 
 
 def test_the_command_is_python_to_its_script(tmp_path):

@@ -114,6 +114,7 @@ class Session:
             clients = [user, server] if self._kernel else [user]
             for client in clients:
                 stack.callback(client.end)
+            stack.callback(self._leave_cell)
             while not (self.folder / "done").exists():
                 for client in clients:
                     client.keep()
@@ -167,10 +168,14 @@ class Session:
     def _start_program(self) -> subprocess.Popen[bytes]:
         return self._start("tests.faults.user", str(self.folder))
 
-    def _start_kernel(self) -> subprocess.Popen[bytes]:
-        """A notebook kernel that executes one cell."""
+    def _leave_cell(self) -> None:
         if self._cell is not None:
             self._cell.stop_channels()
+            self._cell = None
+
+    def _start_kernel(self) -> subprocess.Popen[bytes]:
+        """A notebook kernel that executes one cell."""
+        self._leave_cell()
         path, _ = write_connection_file(str(self.folder / "up" / "kernel.json"))
         process = self._start("ipykernel_launcher", "-f", path)
         self._cell = BlockingKernelClient(connection_file=path, context=zmq.Context.instance())

@@ -68,7 +68,7 @@ test('every view, light and dark', async ({ page, tmpPath }, info) => {
   await page.getByRole('tab', { name: 'Knobs' }).click();
   await picture('knobs');
   await page.getByRole('tab', { name: 'Control Ops Log' }).click();
-  await expect(page.getByRole('log')).toContainText('warm_start=true');
+  await expect(page.getByRole('log')).toContainText('warm start');
   await page.getByRole('tab', { name: 'Charts' }).click();
 
   await page.theme.setDarkTheme();

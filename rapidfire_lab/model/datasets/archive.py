@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import shutil
+import weakref
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -129,7 +130,10 @@ class Archive:
     def _zip(self) -> zipfile.ZipFile:
         # A forked process shares the position in a file that was opened before.
         if self._opened is None or self._opened[0] != os.getpid():
-            self._opened = os.getpid(), zipfile.ZipFile(self.path)
+            opened = zipfile.ZipFile(self.path)
+            # Not left to the garbage collector, which may take the file below before the archive that would close it.
+            weakref.finalize(self, opened.close)
+            self._opened = os.getpid(), opened
         return self._opened[1]
 
 

@@ -83,7 +83,7 @@ def _on_slot(point: str) -> Callable[..., None]:
 def _state_of_grant(grant: Any) -> str:
     if grant.base_lease:
         return "later"
-    return "warm" if grant.parent_optimizer is not None else "first"
+    return "warm" if grant.warm_start is not None else "first"
 
 
 def _checkpoints(module: ModuleType) -> None:

@@ -120,13 +120,21 @@ def kill(why: str, pids: list[int]) -> None:
     """Write it down, and kill all at the same moment: nobody sees the others die."""
     with (FOLDER / "strikes.log").open("a") as log:
         log.write(f"{time.strftime('%H:%M:%S')} {why}: {os.getpid()} kills {pids}\n")
-    others = [pid for pid in pids if pid != os.getpid()]
+    # Whoever dies with its parent is dead once that is: ours come last.
+    above = _ancestors()
+    others = sorted((pid for pid in pids if pid != os.getpid()), key=lambda pid: pid in above)
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
     if os.getpid() in pids:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _ancestors() -> set[int]:
+    import psutil
+
+    return {process.pid for process in psutil.Process().parents()}
 
 
 def _see_dead(pids: list[int]) -> None:
