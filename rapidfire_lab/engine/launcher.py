@@ -1,6 +1,6 @@
 """Starting an engine that outlives its starter.
 
-``python -m rapidfire_lab.engine.launcher`` is a short-lived process between the notebook kernel and torchrun: the
+``python -m rapidfire_lab.engine.launcher`` is a short-lived process between the notebook kernel and the agent: the
 kernel neither has to reap the engine nor finds it among its descendants. The engine gets a session of its own, no
 inherited output and an environment without the kernel's marks.
 """
@@ -39,7 +39,6 @@ _KERNEL_VARIABLES = (
 
 _LOCK_SECONDS = 0.5
 _LARGEST_LOG = 10_000_000
-_MOST_RESTARTS = 100
 
 
 def _try_lock(path: Path, mode: int) -> IO[bytes] | None:
@@ -109,25 +108,6 @@ def _rotate(log: Path) -> None:
         log.replace(log.with_suffix(".log.1"))
 
 
-def _torchrun(rendezvous: str) -> list[str]:
-    """Stock torchrun. Its rendezvous is a file in our private folder: a TCP store would listen on every interface."""
-    return [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nnodes=1",
-        "--nproc-per-node=1",
-        f"--max-restarts={_MOST_RESTARTS}",
-        "--monitor-interval=0.1",
-        "--rdzv-backend=c10d",
-        f"--rdzv-endpoint={rendezvous}",
-        "--rdzv-conf=store_type=file",
-        "--rdzv-id=rapidfire-lab",
-        "-m",
-        "rapidfire_lab.engine.main",
-    ]
-
-
 def _environment(home: EngineHome) -> dict[str, str]:
     kept = {name: value for name, value in without_jupyter(os.environ).items() if name not in _KERNEL_VARIABLES}
     own = {
@@ -135,6 +115,13 @@ def _environment(home: EngineHome) -> dict[str, str]:
         MARKER_VARIABLE: str(home.root),
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
         "PYTHONUNBUFFERED": "1",
+        # For slots, which are forked from what begins here. Sets of strings have the same order in every one of them,
+        # since a run may move between two minibatches,
+        "PYTHONHASHSEED": "0",
+        # and a loaded machine takes no fewer threads than an idle one, or it would round otherwise.
+        "MKL_DYNAMIC": "FALSE",
+        "OMP_DYNAMIC": "FALSE",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     }
     return kept | own
 
@@ -147,7 +134,15 @@ def _spawn(home: EngineHome, lock: IO[bytes]) -> None:
     _rotate(log_path)
     with log_path.open("ab") as log:
         subprocess.Popen(
-            _torchrun(rendezvous),
+            [
+                sys.executable,
+                "-m",
+                "rapidfire_lab.engine.agent",
+                "--rendezvous",
+                rendezvous,
+                "--lock",
+                str(lock.fileno()),
+            ],
             cwd=home.root,
             env=_environment(home),
             stdin=subprocess.DEVNULL,

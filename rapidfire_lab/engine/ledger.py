@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from rapidfire_lab.journal import ExperimentRecord, JournalWriter, MetricPoint, RunRecord
 
 _LOG_TAIL = 4_000
+_LARGEST_STACK = 10_000
+_STACK = b"Current thread "
+_CRASH = b"Fatal Python error: "
+"""How faulthandler begins a stack, innermost first, and what comes above it after a crash, with other threads."""
 _TOLD_TENSORS = 6
 
 
@@ -354,12 +358,18 @@ class Ledger:
             log.write(f"[rapidfire-lab] {text}\n")
 
     def _log_tail(self, run: RunRecord) -> str:
+        """How the log ends; where a stack is told last, innermost first, it begins there."""
         try:
             with self._layout(run).log(run.run_id).open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
-                return log.read().decode(errors="replace")
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _LARGEST_STACK))
+                read = log.read()
         except OSError:
             return ""
+        stack = read.rfind(_STACK)
+        if stack < 0:
+            return read[-_LOG_TAIL:].decode(errors="replace")
+        crash = read.rfind(_CRASH, max(0, stack - _LOG_TAIL // 2), stack)
+        return read[crash if crash >= 0 else stack :][:_LOG_TAIL].decode(errors="replace")
 
     def _layout(self, run: RunRecord) -> ExperimentLayout:
         return ExperimentLayout(Path(self.journal.experiment_by_id(run.experiment_id).path))

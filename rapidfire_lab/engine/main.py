@@ -1,7 +1,8 @@
-"""Entry point of torchrun's worker: brings the controller up on what the journal and a crash left."""
+"""The controller's process, which the agent keeps alive: brings it up on what the journal and a crash left."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -17,8 +18,9 @@ from rapidfire_lab.engine.controller import Controller
 from rapidfire_lab.engine.home import EngineHome, EngineIdentity
 from rapidfire_lab.engine.launcher import MARKER_VARIABLE, is_alive
 from rapidfire_lab.engine.ledger import Ledger, run_state
-from rapidfire_lab.engine.lifeline import die_with_parent
+from rapidfire_lab.engine.lifeline import die_with_parent, name_process
 from rapidfire_lab.engine.node import Node
+from rapidfire_lab.engine.nursery import Nursery
 from rapidfire_lab.engine.protocol import API_LEVEL
 from rapidfire_lab.engine.scheduler import RunAdded, Scheduler, StopAsked
 from rapidfire_lab.engine.settings import EngineSettings
@@ -71,7 +73,8 @@ def _refuse_lost_journal(home: EngineHome) -> None:
 
 def _kill_leftovers(home: EngineHome) -> None:
     """Kill what an earlier engine of this home may have left; normally everything dies with its parent."""
-    own = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    this = psutil.Process()
+    own = {process.pid for process in [this, *this.parents(), *this.children()]}
     for process in psutil.process_iter():
         try:
             if process.pid not in own and process.environ().get(MARKER_VARIABLE) == str(home.root):
@@ -97,9 +100,25 @@ def _lock_writer(path: Path) -> IO[bytes]:
 
 
 def main() -> None:
-    """Run the controller until it is told to stop or is idle for long enough."""
+    """Run the controller; what it refuses to work with, it leaves for clients to read."""
     die_with_parent(os.getppid())
+    name_process("rf-controller")
     home = EngineHome.default()
+    try:
+        if sys.platform == "linux":
+            # Before there is anything that a fork must not copy.
+            with contextlib.closing(Nursery()) as nursery:
+                _run(home, nursery)
+        else:
+            _run(home, None)
+    except EngineError as refusal:
+        # Trying again would give the same, so the agent is to end too.
+        home.write_failure(str(refusal))
+        print(refusal, file=sys.stderr)
+
+
+def _run(home: EngineHome, nursery: Nursery | None) -> None:
+    """Serve until told to stop, or until idle for long enough."""
     home.create()
     if not is_alive(home):
         # The agent died before we could tie our life to its: nobody holds the engine's lock.
@@ -113,7 +132,7 @@ def main() -> None:
     socket_path = home.runtime / "wire.sock"
     socket_path.unlink(missing_ok=True)
     address = f"ipc://{socket_path}"
-    node = Node(home, settings, address)
+    node = Node(home, settings, address, nursery)
     signal.signal(signal.SIGTERM, lambda *_: node.ask_to_drain())
     signal.signal(signal.SIGINT, lambda *_: node.ask_to_drain())
     if home.stopped.exists():
@@ -137,12 +156,3 @@ def main() -> None:
         socket_path.unlink(missing_ok=True)
         journal.close()
         lock.close()
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except EngineError as refusal:
-        # Trying again would give the same: leave the reason for the client, and have torchrun end too.
-        EngineHome.default().write_failure(str(refusal))
-        print(refusal, file=sys.stderr)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
-from rapidfire_lab.engine.children import Child, Children
-from rapidfire_lab.engine.settings import EngineSettings, available_cores, prepared_bytes
+from rapidfire_lab.engine.children import Child, Children, spawn
+from rapidfire_lab.engine.settings import EngineSettings, cpu_threads, prepared_bytes, slot_count
 from rapidfire_lab.engine.watchdog import Watchdog
 from rapidfire_lab.errors import EngineError
 
 if TYPE_CHECKING:
     from rapidfire_lab.engine.home import EngineHome
+    from rapidfire_lab.engine.nursery import Nursery
 
+_ALONE = {"OMP_NUM_THREADS": "1"}
+_SLOT = "rapidfire_lab.worker.slot"
 _WARM_SLOTS = 8
 """Slots that are started before there is anything to train."""
 
@@ -23,14 +27,14 @@ _WARM_SLOTS = 8
 class Node:
     """The processes of one machine: slots, tracker and policies."""
 
-    def __init__(self, home: EngineHome, settings: EngineSettings, address: str) -> None:
+    def __init__(self, home: EngineHome, settings: EngineSettings, address: str, nursery: Nursery | None) -> None:
         self._home = home
+        self._nursery = nursery
         self._settings = settings
         self._address = address
         self._devices = _devices(settings)
-        cores = available_cores()
-        self._slots = settings.slots or (len(self._devices) if self._devices else cores)
-        self._threads = settings.threads_per_slot or max(1, cores // self._slots)
+        self._slots = slot_count(settings, len(self._devices))
+        self._threads = cpu_threads(settings, len(self._devices))
         self._prepared_bytes = prepared_bytes(settings, home.prepared)
         self._children = Children()
         limit = settings.step_timeout_seconds
@@ -40,7 +44,7 @@ class Node:
             self._children.add(self._tracker())
 
     def _tracker(self) -> Child:
-        return Child("tracker", "rapidfire_lab.engine.tracker", self._own_arguments(), {"OMP_NUM_THREADS": "1"})
+        return Child("tracker", partial(spawn, "rapidfire_lab.engine.tracker", self._own_arguments(), _ALONE))
 
     def _own_arguments(self) -> tuple[str, ...]:
         return ("--home", str(self._home.root), "--address", self._address, "--parent", str(os.getpid()))
@@ -48,8 +52,8 @@ class Node:
     def want_policies(self) -> None:
         """Have the process in which policies are called."""
         if "policies" not in self._children.by_name:
-            environment = {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-            self._children.add(Child("policies", "rapidfire_lab.policies.process", self._own_arguments(), environment))
+            start = partial(spawn, "rapidfire_lab.policies.process", self._own_arguments(), _ALONE)
+            self._children.add(Child("policies", start))
 
     def want_slots(self, runs: int) -> None:
         """Have as many slots as there are runs to train, and some warm ones; never more than the machine offers."""
@@ -62,7 +66,7 @@ class Node:
         arguments: dict[str, object] = {
             "index": index,
             "address": self._address,
-            "parent": os.getpid(),
+            "parent": self._nursery.pid if self._nursery else os.getpid(),
             "device": "cuda" if self._devices else "cpu",
             "threads": self._threads,
             "sharing": math.ceil(self._slots / max(1, len(self._devices))),
@@ -75,17 +79,14 @@ class Node:
         environment = {
             "OMP_NUM_THREADS": str(self._threads),
             "MKL_NUM_THREADS": str(self._threads),
-            # Or else a loaded machine may take fewer, and round otherwise.
-            "MKL_DYNAMIC": "FALSE",
-            "OMP_DYNAMIC": "FALSE",
             "CUDA_VISIBLE_DEVICES": self._devices[index % len(self._devices)] if self._devices else "",
-            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-            "PYTHONUNBUFFERED": "1",
-            # Sets of strings have the same order in every slot: a run may move between two minibatches.
-            "PYTHONHASHSEED": "0",
         }
         flags = tuple(word for name, value in arguments.items() for word in (f"--{name}", str(value)))
-        return Child(_slot_name(index), "rapidfire_lab.worker.slot", flags, environment)
+        if self._nursery is None:
+            return Child(_slot_name(index), partial(spawn, _SLOT, flags, environment))
+        return Child(
+            _slot_name(index), partial(self._nursery.start, f"rf-{_slot_name(index)}", _SLOT, flags, environment)
+        )
 
     def start_due(self, now: float) -> None:
         self._children.start_due(now)

@@ -68,6 +68,17 @@ class EngineSettings(HasTraits):
             raise EngineError(message) from error
 
 
+def cpu_threads(settings: EngineSettings, gpus: int = 0) -> int:
+    """CPU threads of a slot."""
+    cores = available_cores()
+    return settings.threads_per_slot or max(1, cores // slot_count(settings, gpus))
+
+
+def slot_count(settings: EngineSettings, gpus: int = 0) -> int:
+    """Slots that the machine offers."""
+    return settings.slots or gpus or available_cores()
+
+
 def prepared_bytes(settings: EngineSettings, folder: Path) -> int:
     """Bytes that prepared rows may take in a folder, which need not exist."""
     if settings.prepared_gigabytes is not None:

@@ -60,11 +60,14 @@ from rapidfire_lab.worker.training import RunPlan, TrainingRun
 from rapidfire_lab.worker.warm_start import Parent, carry_over
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rapidfire_lab.spec import MLSpec
 
 _MODES = ("train", "validation")
 _MOST_PARTITIONS = 4
 _REPORT_SECONDS = 0.25
+_LINGER = 1_000
 
 
 class _OutOfSharedMemoryError(Exception):
@@ -102,7 +105,7 @@ class Slot:
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, f"slot-{index}-{os.getpid()}".encode())
         self._socket.setsockopt(zmq.SNDHWM, 0)
-        self._socket.setsockopt(zmq.LINGER, 1_000)
+        self._socket.setsockopt(zmq.LINGER, _LINGER)
         self._socket.connect(address)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
@@ -121,7 +124,8 @@ class Slot:
                 sys.exit(f"The controller did not understand this slot: {message.error}")
         self._saver.close()
         self._tell_saved()
-        self._socket.close()
+        # A forked process ends without what would otherwise wait for messages to be sent.
+        zmq.Context.instance().destroy(linger=_LINGER)
 
     def _wait_for_message(self) -> bytes:
         """Wait for the controller, and pass on meanwhile what was saved."""
@@ -433,7 +437,7 @@ def _make_deterministic() -> None:
     torch.backends.cudnn.benchmark = False
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of a slot process."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--index", type=int, required=True)
@@ -446,7 +450,7 @@ def main() -> None:
     parser.add_argument("--prepared", type=Path, required=True, help="folder of prepared rows")
     parser.add_argument("--prepared-bytes", type=int, required=True, help="what they may take; 0 to keep none")
     parser.add_argument("--pulse", type=Path, help="where to tell that a minibatch begins, if anybody looks")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     die_with_parent(arguments.parent)
     faulthandler.enable()
     faulthandler.register(TELL_WHERE, file=2)  # the run's log, during a lease

@@ -116,7 +116,7 @@ def _commits(module: ModuleType) -> None:
         scheduler, journal = controller._scheduler, controller._journal
         key = scheduler.lease_holder(message.lease)
         if key is not None and message.step and message.outcome in ("reached", "preempted", "finished"):
-            slot = next(slot.index for slot in scheduler.slots.values() if slot.lease == message.lease)
+            slot = scheduler.runs[key].slot
             _committing.append((_state_of_run(journal.run_by_key(key)), controller._node.slot_pid(slot)))
             reached("before-commit", *_committing[0])
 

@@ -23,12 +23,8 @@ _GATHER_SECONDS = 1.5
 all of them."""
 
 _DEATH_SECONDS = 20.0
-_MODULES = {
-    "slot": "rapidfire_lab.worker.slot",
-    "tracker": "rapidfire_lab.engine.tracker",
-    "controller": "rapidfire_lab.engine.main",
-}
-_AGENT = "torch.distributed.run"
+_NAMES = {"rf-agent": "agent", "rf-controller": "controller"}
+_TRACKER = "rapidfire_lab.engine.tracker"
 
 
 def reached(point: str, state: str | None, slot: int | None = None) -> None:
@@ -66,14 +62,15 @@ def victims(victim: str, slot: int | None) -> list[int]:
         return [pid for pid, _ in _processes()] if _reported("user") else []
     if victim == "slot" and slot is not None:
         return [slot] if is_alive(slot) else []
-    found = [pid for pid, command in _processes() if role(command) == victim]
+    found = [pid for pid, part in _processes() if part == victim]
     return [random.choice(found)] if found else []
 
 
-def role(command: list[str]) -> str | None:
-    if _AGENT in command:
-        return "agent"
-    return next((name for name, module in _MODULES.items() if module in command), None)
+def role(name: str, command: list[str]) -> str | None:
+    """What a process does. Those that are forked from each other have the same command line, and names of their own."""
+    if name.startswith("rf-slot-"):
+        return "slot"
+    return "tracker" if _TRACKER in command else _NAMES.get(name)
 
 
 def _reported(name: str) -> list[int]:
@@ -85,15 +82,15 @@ def _reported(name: str) -> list[int]:
     return []
 
 
-def _processes() -> list[tuple[int, list[str]]]:
-    """All that was started for this folder of faults: engine, clients and what they have started."""
+def _processes() -> list[tuple[int, str | None]]:
+    """All that was started for this folder of faults, with their roles: engine, clients and what they have started."""
     import psutil
 
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get("FAULTS_FOLDER") == str(FOLDER) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append((process.pid, process.cmdline()))
+                found.append((process.pid, role(process.name(), process.cmdline())))
     return found
 
 

@@ -1,0 +1,87 @@
+"""The agent: torchrun's elastic agent, in a process that has loaded what the engine's own processes need.
+
+It keeps the controller alive, which is forked from it, and from which the nursery of the slots is forked: torch is
+loaded once for all of them, and one that is started anew is there within milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from importlib import import_module
+
+from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.engine.lifeline import name_process
+from rapidfire_lab.engine.settings import EngineSettings, cpu_threads
+from rapidfire_lab.errors import EngineError
+
+_PRELOADED = ("torch.optim", "rapidfire_lab.engine.main", "rapidfire_lab.worker.slot")
+"""By name: what only slots may import is for the agent nothing but bytes to be shared."""
+
+_MOST_RESTARTS = 100
+_NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
+
+
+def _preload() -> None:
+    for module in _PRELOADED:
+        import_module(module)
+    import torch
+
+    # A process's first optimizer has torch load more.
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+
+
+def _run_controller(lock: int) -> None:
+    """Become the controller; it has neither the agent's lock nor its way with signals."""
+    os.close(lock)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    import_module("rapidfire_lab.engine.main").main()
+
+
+def _supervise(rendezvous: str, lock: int) -> None:
+    """Run torchrun's agent. Its rendezvous is a file in our private folder: a TCP store would listen everywhere."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    # torch asks here how many GPUs there are; asked in the usual way, no forked process could use one.
+    os.environ[_NVML_CHECK] = "1"
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=1,
+        run_id="rapidfire-lab",
+        role="controller",
+        rdzv_endpoint=rendezvous,
+        rdzv_backend="c10d",
+        rdzv_configs={"store_type": "file"},
+        max_restarts=_MOST_RESTARTS,
+        monitor_interval=0.1,
+        start_method="fork" if sys.platform == "linux" else "spawn",
+    )
+    del os.environ[_NVML_CHECK]
+    elastic_launch(config, _run_controller)(lock)
+
+
+def main() -> None:
+    """Entry point of the agent process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rendezvous", required=True)
+    parser.add_argument("--lock", type=int, required=True, help="file descriptor of the engine's lock")
+    arguments = parser.parse_args()
+    name_process("rf-agent")
+    home = EngineHome.default()
+    try:
+        settings = EngineSettings.load(home.settings)
+    except EngineError as refusal:
+        home.write_failure(str(refusal))
+        sys.exit(str(refusal))
+    # NumPy's and torch's libraries read this when they are loaded.
+    os.environ["OMP_NUM_THREADS"] = str(cpu_threads(settings))
+    _preload()
+    _supervise(arguments.rendezvous, arguments.lock)
+
+
+if __name__ == "__main__":
+    main()
