@@ -1,4 +1,7 @@
-"""An engine that is stopped by command while runs train. What kills it is in ``tests/faults``."""
+"""An engine that is stopped by command while runs train, and whose processes die one after the other.
+
+What kills it at chosen places is in ``tests/faults``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import pytest
 
 from rapidfire_lab import Experiment
 from rapidfire_lab.engine.client import EngineClient
-from tests.conftest import SPECS, engine_home, paced_config, wait_until
+from tests.conftest import SPECS, engine_home, engine_processes, kill, paced_config, wait_until
 from tests.contract import fingerprint
 
 SPEC = SPECS / "paced.py"
@@ -43,6 +46,22 @@ def test_stopping_the_engine_commits_and_the_next_one_goes_on(undisturbed, point
         assert not EngineClient().is_alive()
         assert not (home.runtime / "wire.sock").exists()
         assert "Detached: the engine was stopped" in capsys.readouterr().out
+        experiment.wait(timeout=180)
+        assert fingerprint(experiment) == undisturbed
+        experiment.end()
+
+
+def test_every_process_may_die_and_nothing_is_left(undisturbed, points, tmp_path):
+    with engine_home(tmp_path / "home", slots=2, tracking=False, device="cpu", max_attempts=9) as home:
+        experiment = Experiment(SPEC, "all-die")
+        configs = [paced_config(width=width, pause=0.03, epochs=3) for width in WIDTHS]
+        experiment.run_fit(points, configs, num_chunks=2, wait=False)
+        for number, role in enumerate(("slot-1", "nursery", "controller", "slot-0", "nursery", "agent"), start=1):
+            wait_until(lambda least=15 * number: sum(run.live_step for run in experiment.runs()) >= least, "steps")
+            kill(role)
+            if role == "agent":
+                wait_until(lambda: not EngineClient().is_alive(), "the engine's lock to be free")
+                wait_until(lambda: not engine_processes(home), "everything to die with the agent")
         experiment.wait(timeout=180)
         assert fingerprint(experiment) == undisturbed
         experiment.end()

@@ -114,7 +114,8 @@ class Node:
     def processes(self) -> dict[str, int | None]:
         """Pids of the engine's processes by role."""
         children = {name: child.pid for name, child in self._children.by_name.items()}
-        return {"agent": os.getppid(), "controller": os.getpid(), **children}
+        own = {"agent": os.getppid(), "controller": os.getpid()}
+        return own | ({"nursery": self._nursery.pid} if self._nursery else {}) | children
 
     def ask_to_drain(self) -> None:
         """Have the controller shut down at its next turn; safe to call from a signal handler."""

@@ -160,13 +160,15 @@ def _serve(wire: socket.socket) -> None:
 
 
 def _fork(order: _Order, ours: Sequence[socket.socket]) -> ForkProcess:
-    process = multiprocessing.get_context("fork").Process(target=_become, args=(order, ours), name=order.name)
+    arguments = (order, ours, os.getpid())
+    process = multiprocessing.get_context("fork").Process(target=_become, args=arguments, name=order.name)
     process.start()
     return process
 
 
-def _become(order: _Order, ours: Sequence[socket.socket]) -> None:
+def _become(order: _Order, ours: Sequence[socket.socket], parent: int) -> None:
     """Be the process that was ordered."""
+    die_with_parent(parent)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for end in ours:
