@@ -6,16 +6,19 @@ loaded once for all of them, and one that is started anew is there within millis
 
 from __future__ import annotations
 
-import argparse
+import gc
 import os
 import signal
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.lifeline import name_process
 from rapidfire_lab.engine.settings import EngineSettings, cpu_threads
 from rapidfire_lab.errors import EngineError
+
+if TYPE_CHECKING:
+    from rapidfire_lab.engine.home import EngineHome
 
 _PRELOADED = ("torch.optim", "rapidfire_lab.engine.main", "rapidfire_lab.worker.slot")
 """By name: what only slots may import is for the agent nothing but bytes to be shared."""
@@ -25,12 +28,15 @@ _NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 def _preload() -> None:
+    gc.disable()  # modules are there to stay, and a fifth of the time would go into looking at them
     for module in _PRELOADED:
         import_module(module)
     import torch
 
     # A process's first optimizer has torch load more.
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    gc.freeze()
+    gc.enable()
 
 
 def _run_controller(lock: int) -> None:
@@ -64,14 +70,9 @@ def _supervise(rendezvous: str, lock: int) -> None:
     elastic_launch(config, _run_controller)(lock)
 
 
-def main() -> None:
-    """Entry point of the agent process."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rendezvous", required=True)
-    parser.add_argument("--lock", type=int, required=True, help="file descriptor of the engine's lock")
-    arguments = parser.parse_args()
+def run(home: EngineHome, rendezvous: str, lock: int) -> None:
+    """Be the agent. ``lock`` is the file descriptor of the engine's lock, which no other process may keep."""
     name_process("rf-agent")
-    home = EngineHome.default()
     try:
         settings = EngineSettings.load(home.settings)
     except EngineError as refusal:
@@ -80,8 +81,4 @@ def main() -> None:
     # NumPy's and torch's libraries read this when they are loaded.
     os.environ["OMP_NUM_THREADS"] = str(cpu_threads(settings))
     _preload()
-    _supervise(arguments.rendezvous, arguments.lock)
-
-
-if __name__ == "__main__":
-    main()
+    _supervise(rendezvous, lock)

@@ -1,8 +1,8 @@
 """Starting an engine that outlives its starter.
 
-``python -m rapidfire_lab.engine.launcher`` is a short-lived process between the notebook kernel and the agent: the
-kernel neither has to reap the engine nor finds it among its descendants. The engine gets a session of its own, no
-inherited output and an environment without the kernel's marks.
+``python -m rapidfire_lab.engine.launcher`` is a short-lived process that forks the agent and exits: the kernel neither
+has to reap the engine nor finds it among its descendants. The engine gets a session of its own, no inherited output and
+an environment without the kernel's marks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 from typing import IO, TYPE_CHECKING
 
 from rapidfire_lab.engine.home import EngineHome
@@ -87,12 +88,10 @@ def launch(home: EngineHome) -> None:
         When the launcher process fails.
     """
     home.create()
-    environment = {**os.environ, HOME_VARIABLE: str(home.root)}
-    command = [sys.executable, "-m", "rapidfire_lab.engine.launcher"]
     result = subprocess.run(
-        command,
+        [sys.executable, "-m", "rapidfire_lab.engine.launcher"],
         cwd=home.root,  # not the notebook folder: what only that folder offers would be missing later
-        env=environment,
+        env=_environment(home),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -126,31 +125,18 @@ def _environment(home: EngineHome) -> dict[str, str]:
     return kept | own
 
 
-def _spawn(home: EngineHome, lock: IO[bytes]) -> None:
-    for old in home.runtime.glob("rendezvous-*"):
-        old.unlink(missing_ok=True)
-    rendezvous = tempfile.mktemp(prefix="rendezvous-", dir=home.runtime)  # noqa: S306 - in a folder of our own
+def _become_agent(home: EngineHome, lock: IO[bytes]) -> None:
+    """Leave session and output of whoever started us, and be the agent, which has the lock for as long as it lives."""
+    os.setsid()
     log_path = home.logs / "engine.log"
     _rotate(log_path)
     with log_path.open("ab") as log:
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "rapidfire_lab.engine.agent",
-                "--rendezvous",
-                rendezvous,
-                "--lock",
-                str(lock.fileno()),
-            ],
-            cwd=home.root,
-            env=_environment(home),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=(lock.fileno(),),
-        )
+        for output in (1, 2):
+            os.dup2(log.fileno(), output)
+    for old in home.runtime.glob("rendezvous-*"):
+        old.unlink(missing_ok=True)
+    rendezvous = tempfile.mktemp(prefix="rendezvous-", dir=home.runtime)  # noqa: S306 - in a folder of our own
+    import_module("rapidfire_lab.engine.agent").run(home, rendezvous, lock.fileno())
 
 
 def main() -> None:
@@ -159,11 +145,13 @@ def main() -> None:
     home = EngineHome.default()
     home.create()
     lock = _take_lock(home)
-    if lock is not None:
-        home.identity.unlink(missing_ok=True)
-        home.failure.unlink(missing_ok=True)
-        home.stopped.unlink(missing_ok=True)
-        _spawn(home, lock)
+    if lock is None:
+        return
+    home.identity.unlink(missing_ok=True)
+    home.failure.unlink(missing_ok=True)
+    home.stopped.unlink(missing_ok=True)
+    if os.fork() == 0:
+        _become_agent(home, lock)
 
 
 if __name__ == "__main__":

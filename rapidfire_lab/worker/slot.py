@@ -300,8 +300,10 @@ class Slot:
     def _spec_class(self, layout: ExperimentLayout, expected_hash: str) -> type[MLSpec]:
         key = str(layout.spec)
         if key not in self._spec_classes:
-            self._spec_classes.clear()
-            self._residency.clear()
+            if self._spec_classes:
+                self._spec_classes.clear()
+                self._residency.clear()
+                gc.unfreeze()  # the last spec goes, and what only it used
             self._spec_classes[key] = load_spec_class(layout.spec, layout.spec_info().main, expected_hash)
             _spare_modules()
         return self._spec_classes[key]
@@ -425,7 +427,6 @@ def _spare_modules() -> None:
     Going over that takes a tenth of a second, in the midst of training and before a slot is free again. No run may be
     there: what it leaves in cycles would stay.
     """
-    gc.unfreeze()
     gc.collect()
     gc.freeze()
 
