@@ -91,13 +91,20 @@ class RngState:
         )
 
 
+_KNOWS_THE_CPU_ALONE = not (
+    torch.version.cuda or torch.version.hip or torch.version.xpu or torch.backends.mps.is_built()
+)
+_seed_torch = torch.default_generator.manual_seed if _KNOWS_THE_CPU_ALONE else torch.manual_seed
+"""``torch.manual_seed`` notes the stack for devices that this torch may not even know, which takes most of its time."""
+
+
 def _same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
     return one is other or (one is not None and other is not None and torch.equal(one, other))
 
 
 def seed_everything(seed: int) -> None:
     """Seed torch (all devices), numpy and ``random``. numpy takes the low 32 bits."""
-    torch.manual_seed(seed)
+    _seed_torch(seed)
     np.random.seed(seed & 0xFFFFFFFF)
     random.seed(seed)
 

@@ -300,12 +300,11 @@ class Slot:
     def _spec_class(self, layout: ExperimentLayout, expected_hash: str) -> type[MLSpec]:
         key = str(layout.spec)
         if key not in self._spec_classes:
-            if self._spec_classes:
-                self._spec_classes.clear()
-                self._residency.clear()
-                gc.unfreeze()  # the last spec goes, and what only it used
+            is_another = bool(self._spec_classes)
+            self._spec_classes.clear()
+            self._residency.clear()
             self._spec_classes[key] = load_spec_class(layout.spec, layout.spec_info().main, expected_hash)
-            _spare_modules()
+            _spare_modules(again=is_another)
         return self._spec_classes[key]
 
     def _train_reporting(self, grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> Outcome:
@@ -421,12 +420,15 @@ def _load_torch() -> None:
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
 
 
-def _spare_modules() -> None:
+def _spare_modules(*, again: bool = False) -> None:
     """Have the garbage collector look no more at what is there now: all that modules have, for as long as they last.
 
     Going over that takes a tenth of a second, in the midst of training and before a slot is free again. No run may be
-    there: what it leaves in cycles would stay.
+    there: what it leaves in cycles would stay. ``again`` also frees what was spared before and is not used any more,
+    as by the last spec.
     """
+    if again:
+        gc.unfreeze()
     gc.collect()
     gc.freeze()
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from rapidfire_lab.worker import rng
 from rapidfire_lab.worker.rng import RngState, seed_everything
 
 
@@ -42,5 +43,6 @@ def fake_cuda(monkeypatch, generators):
     monkeypatch.setattr(torch.cuda, "get_rng_state", generator.get_state)
     monkeypatch.setattr(torch.cuda, "set_rng_state", generator.set_state)
     monkeypatch.setattr(torch.cuda, "manual_seed_all", generator.manual_seed)
+    monkeypatch.setattr(rng, "_seed_torch", torch.manual_seed)  # as where torch knows GPUs
     generators.draw_cuda = lambda: torch.rand(2, generator=generator).tolist()
     return generator

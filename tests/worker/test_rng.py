@@ -151,3 +151,11 @@ def test_a_block_that_fails_leaves_them_too(generators):
     with pytest.raises(RuntimeError):
         fail()
     assert state.unchanged()
+
+
+def test_seeding_is_torchs_own(generators):
+    for seed in (0, 7, 2**40 + 3):
+        seed_everything(seed)
+        ours = torch.get_rng_state()
+        torch.manual_seed(seed)
+        assert torch.equal(torch.get_rng_state(), ours)

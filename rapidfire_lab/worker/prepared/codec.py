@@ -223,12 +223,16 @@ class Layout:
     def can_stack(self) -> bool:
         return self._columns is not None
 
+    @property
+    def columns(self) -> list[Column]:
+        """Where rows can be stacked: their parts."""
+        return self._columns or []
+
     def stack(self, stack: Callable[[Column], torch.Tensor]) -> Any:
         """What `default_collate` makes of rows of this layout, given what it makes of each column."""
-        columns = self._columns or []
         if self._kind == "d":
-            return {column.key: stack(column) for column in columns}
-        stacked = [stack(column) for column in columns]
+            return {column.key: stack(column) for column in self.columns}
+        stacked = [stack(column) for column in self.columns]
         return stacked[0] if self._kind == "t" else stacked
 
     def _depth(self, node: list[Any]) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import torch
 
 from rapidfire_lab.files import write_private
 from rapidfire_lab.worker.prepared.codec import Layout
@@ -31,6 +32,8 @@ _TOUCH_SECONDS = 10.0
 _NOWHERE = -1
 _LONG = 4096
 """Bytes from which on rows are not gathered before they are stacked."""
+_LARGEST_WHOLE = 32 << 20
+"""Bytes of rows that a process may hold a second time."""
 
 
 def read_facts(folder: Path) -> Facts | None:
@@ -62,6 +65,8 @@ class Shelf:
         self._entries = np.zeros(rows, ENTRY)
         self._segment_of = np.full(rows, _NOWHERE, np.int32)
         self._checked = np.zeros(rows, bool)
+        self._whole: dict[Any, torch.Tensor] | None = None
+        """What all rows are together, once each has been checked: minibatches of it are made fastest."""
         self._segments: list[Segment] = []
         self._known: set[str] = set()
         self._layouts: list[bytes] = []
@@ -118,6 +123,7 @@ class Shelf:
         self._entries[positions] = entries
         self._segment_of[positions] = segment
         self._checked[positions] = False
+        self._whole = None
 
     def _layout_id(self, text: bytes) -> int:
         if text not in self._layout_ids:
@@ -159,6 +165,12 @@ class Shelf:
 
     def stack(self, positions: Positions) -> Any | None:
         """Make of rows that `has` has found what `default_collate` would; None where that takes the rows themselves."""
+        if self._whole is None and self._checked.all():
+            self._whole = self._put_together()
+        if self._whole:
+            chosen = torch.from_numpy(positions)
+            whole = self._whole
+            return self.layout(int(positions[0])).stack(lambda column: whole[column.key][chosen])
         entries = self._entries[positions]
         first = entries[0]
         layout = _layout(self._layouts[first["layout"]])
@@ -170,6 +182,16 @@ class Shelf:
             return layout.stack(lambda column: column.stack_in_place(places))
         rows = self._gathered(positions, entries["offset"], length)
         return layout.stack(lambda column: column.stack(rows))
+
+    def _put_together(self) -> dict[Any, torch.Tensor]:
+        """All rows in the order of their positions, by column; none where they differ in layout or are too large."""
+        length = int(self._entries["length"][0])
+        layout = self.layout(0)
+        is_uniform = (self._entries["layout"] == self._entries["layout"][0]).all()
+        if not layout.can_stack or not is_uniform or length * len(self._entries) > _LARGEST_WHOLE:
+            return {}
+        rows = self._gathered(np.arange(len(self._entries)), self._entries["offset"], length)
+        return {column.key: column.stack(rows) for column in layout.columns}
 
     def _gathered(self, positions: Positions, offsets: Positions, length: int) -> np.ndarray[Any, Any]:
         """Bytes of rows of one length, a line for each."""
