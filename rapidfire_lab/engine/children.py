@@ -84,8 +84,8 @@ class Children:
 
     def forgive(self) -> None:
         for child in self.by_name.values():
-            child.quick_exits = 0
-            child.start_after = 0.0
+            if child.quick_exits:
+                child.quick_exits, child.start_after = 0, 0.0
 
     def kill(self, name: str, now: float) -> None:
         """Have a child tell where it is, and kill it a moment later."""

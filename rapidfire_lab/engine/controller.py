@@ -30,6 +30,9 @@ _ANSWERING_SECONDS = 0.1
 
 _PROGRESS_SECONDS = 0.25
 _DRAIN_SECONDS = 20.0
+_TRACKER_DELAY = 5.0
+"""To load MLflow takes seconds of a core, at a time when slots have just begun to train."""
+
 _TRACKER_DRAIN_SECONDS = 10.0
 _REPLY_LIFE = 24 * 3600.0
 _LATE = "A minibatch went on for {:g} s after a stop or delete (the engine setting stop_grace_seconds)."
@@ -75,6 +78,7 @@ class Controller:
         """Serve until told to stop, or until idle for long enough."""
         self._node.want_slots(len(self._scheduler.live_runs()))
         self._policies.call()
+        self._tell_slots()
         while not self._finished():
             now = time.monotonic()
             self._node.start_due(now)
@@ -185,6 +189,8 @@ class Controller:
                 self._send(self._slots[slot], message)
         if self._tracker:
             self._send(self._tracker, protocol.OutboxGrew())
+        elif self._ledger.outbox_grew:
+            self._node.want_tracker(time.monotonic() + (_TRACKER_DELAY if self._scheduler.live_runs() else 0.0))
 
     # Requests
 

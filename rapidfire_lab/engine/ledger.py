@@ -69,6 +69,8 @@ class Ledger:
         self._tracking = tracking
         self.outgoing: list[tuple[int, Grant | Preempt]] = []
         """Messages to slots, by slot index."""
+        self.outbox_grew = bool(journal.outbox_size())
+        """Whether there is, or was, something for the tracker."""
         self._obsolete: list[Path] = []
         self._told = journal.damaged_steps()
         """Steps of runs that have gone back further than what the tracker was told of them."""
@@ -378,6 +380,7 @@ class Ledger:
         """Have the tracker send something, where there is one."""
         if self._tracking:
             self.journal.add_outbox(run, kind, payload)
+            self.outbox_grew = True
 
     def event(self, run: RunRecord, message: str, level: str = "info") -> None:
         self.journal.add_event(message, experiment_id=run.experiment_id, run_id=run.run_id, level=level)

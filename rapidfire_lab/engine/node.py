@@ -40,14 +40,20 @@ class Node:
         limit = settings.step_timeout_seconds
         self._watchdog = Watchdog(home.runtime, limit) if limit else None
         self.drain_asked = False
-        if settings.tracking:
-            self._children.add(self._tracker())
-
-    def _tracker(self) -> Child:
-        return Child("tracker", partial(spawn, "rapidfire_lab.engine.tracker", self._own_arguments(), _ALONE))
 
     def _own_arguments(self) -> tuple[str, ...]:
         return ("--home", str(self._home.root), "--address", self._address, "--parent", str(os.getpid()))
+
+    def want_tracker(self, due: float) -> None:
+        """Have the tracker, which starts when it is due, or earlier if it was to."""
+        if not self._settings.tracking:
+            return
+        tracker = self._children.by_name.get("tracker")
+        if tracker is None:
+            start = partial(spawn, "rapidfire_lab.engine.tracker", self._own_arguments(), _ALONE)
+            self._children.add(Child("tracker", start, start_after=due))
+        elif not tracker.quick_exits:
+            tracker.start_after = min(tracker.start_after, due)
 
     def want_policies(self) -> None:
         """Have the process in which policies are called."""
