@@ -6,6 +6,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from rapidfire_lab.errors import ObjectNotFoundError, StorageError
 from rapidfire_lab.storage.content import Digest, StoredObject, check_key, digest_of
 from rapidfire_lab.storage.watch import NOBODY, Watch
 
@@ -70,6 +71,19 @@ class Store(ABC):
         """Fetch an object into a file, whose folder is made where it is missing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._get(check_key(key), path, sha256, watch)
+
+    def get_listed(self, found: StoredObject, path: Path, *, watch: Watch = NOBODY) -> None:
+        """Fetch one of many objects, as `list` or `stat` described it a moment ago: with as few requests as can be.
+
+        It is refused if it is another by now. A power cut may take what is in the file: who fetches many has all of
+        them written to the disk at once.
+        """
+        now = self.stat(found.key)
+        if now is None:
+            raise ObjectNotFoundError(f"{self.address(found.key)} does not exist")
+        if (now.version, now.size) != (found.version, found.size):
+            raise StorageError(f"{self.address(found.key)} changed while it was to be fetched; fetch it again")
+        self.get(found.key, path, watch=watch)
 
     def put_bytes(self, content: bytes, key: str) -> None:
         with tempfile.TemporaryDirectory(prefix="rapidfire_lab-") as folder:

@@ -159,6 +159,7 @@ class _Tally:
         self.finished = 0
         self._options = options
         self._bytes = dict.fromkeys((job.key for job in jobs), 0)
+        self._moved = 0  # kept, since adding up anew for each of many files takes longer than moving them
         self._total = sum(job.size for job in jobs)
         self._lock = threading.Lock()
 
@@ -183,11 +184,11 @@ class _Tally:
 
     def tell(self, key: str, done: int, finished: int = 0) -> None:
         with self._lock:
+            self._moved += max(0, done - self._bytes[key])
             self._bytes[key] = max(self._bytes[key], done)
             self.finished += finished
             if self._options.on_progress is not None:
-                moved = sum(self._bytes.values())
-                self._options.on_progress(Progress(key, self.finished, len(self._bytes), moved, self._total))
+                self._options.on_progress(Progress(key, self.finished, len(self._bytes), self._moved, self._total))
 
 
 class _JobWatch(Watch):
