@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.data.locators import Remote
 from rapidfire_lab.data.objects import LocalFolder, ObjectsFolder
-from rapidfire_lab.data.progress import shown
 from rapidfire_lab.data.store import make_private
 from rapidfire_lab.errors import DataError, ObjectNotFoundError
 from rapidfire_lab.files import link_or_copy, write_private
 from rapidfire_lab.storage.content import check_key, digest_of, fingerprint
+from rapidfire_lab.storage.display import shown
 from rapidfire_lab.storage.transfer import Job, Options, run_jobs
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class _FetchedSet:
     def bring(self, objects: Sequence[StoredObject]) -> None:
         self._files.mkdir(exist_ok=True)
         jobs = [Job(found.key, found.size, partial(self._bring, found)) for found in objects]
-        with shown(self._store.address()) as on_progress:
+        with shown(f"Fetching {self._store.address()}") as on_progress:
             run_jobs(jobs, Options(workers=_WORKERS, on_progress=on_progress))
         # All at once: to wait for the disk after each of many small files takes longer than to fetch them.
         os.sync()

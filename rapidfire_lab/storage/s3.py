@@ -80,9 +80,9 @@ class S3Store(Store):
         sha256 = found.get("Metadata", {}).get("sha256")
         return _described(key, found["ContentLength"], found["ETag"], sha256, tells=tells_content(found))
 
-    def holds(self, path: Path, key: str, digest: Digest) -> bool:
+    def is_same(self, path: Path, key: str, digest: Digest) -> bool | None:
         found = self.stat(check_key(key))
-        return found is not None and bool(self.compare(path, digest, found))
+        return found is not None and self.compare(path, digest, found)
 
     def compare(self, path: Path, digest: Digest, found: StoredObject) -> bool | None:
         """Whether a file is what an object holds; None where S3 does not tell."""

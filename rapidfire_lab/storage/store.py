@@ -91,8 +91,12 @@ class Store(ABC):
             path.write_bytes(content)
             self.put(path, key)
 
-    def holds(self, path: Path, key: str, digest: Digest) -> bool:
-        """Whether the object is there and is this file, whose digest is given; False where the store cannot tell."""
+    def is_same(self, path: Path, key: str, digest: Digest) -> bool | None:
+        """Whether the object is there and is this file, whose digest is given; None where the store cannot tell."""
         del path  # for stores whose checksums cannot be had from the digest
         found = self.stat(check_key(key))
-        return found is not None and bool(found.has(digest))
+        return found is not None and found.has(digest)
+
+    def holds(self, path: Path, key: str, digest: Digest) -> bool:
+        """Whether the store can tell that the object is this file."""
+        return bool(self.is_same(path, key, digest))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rapidfire_lab.errors import ObjectNotFoundError, TransferCancelledError
+from rapidfire_lab.errors import ObjectNotFoundError, StorageError, TransferCancelledError
 from rapidfire_lab.storage.content import Digest, StoredObject, digest_of
 from rapidfire_lab.storage.threads import in_parallel
 from rapidfire_lab.storage.watch import Watch
@@ -101,6 +101,22 @@ def send_files(store: Store, files: Mapping[str, Path], digests: Mapping[str, Di
             store.put(files[key], key, digest=digests[key], watch=watch)
 
     run_jobs([Job(key, digests[key].size, partial(put, key)) for key in files], options)
+
+
+def check_files(store: Store, files: Mapping[str, Path], digests: Mapping[str, Digest], options: Options) -> None:
+    """Ask the store whether it has these files, as far as it can tell.
+
+    Raises
+    ------
+    StorageError
+        For the first that it does not have, or not with this content.
+    """
+
+    def check(key: str, _: Watch) -> None:
+        if store.is_same(files[key], key, digests[key]) is False:
+            raise StorageError(f"{store.address(key)} is not what was stored a moment ago; store it again")
+
+    run_jobs([Job(key, 0, partial(check, key)) for key in files], Options(options.workers, cancel=options.cancel))
 
 
 def get_files(store: Store, wanted: Mapping[str, Path], options: Options | None = None) -> None:

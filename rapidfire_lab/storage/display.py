@@ -1,4 +1,4 @@
-"""How far fetching is, in a notebook or a terminal."""
+"""How far a transfer is, in a notebook or a terminal."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def shown(address: str) -> Iterator[Callable[[Progress], None]]:
-    """Show files and bytes of what is fetched from an address; where nobody looks on, how it ended alone."""
+def shown(title: str) -> Iterator[Callable[[Progress], None]]:
+    """Show files and bytes that have moved; where nobody looks on, how it ended alone."""
     from rich import progress
 
     columns = (
-        progress.TextColumn("Fetching {task.description}", markup=False),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.TextColumn("{task.fields[files]} files"),
         progress.DownloadColumn(),
         progress.TransferSpeedColumn(),
     )
     with progress.Progress(*columns) as display:
-        task = display.add_task(address, files="0")
+        task = display.add_task(title, files="0")
 
         def tell(now: Progress) -> None:
             files = f"{now.files_done:,}/{now.files:,}"
