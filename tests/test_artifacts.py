@@ -144,7 +144,7 @@ def test_saving_that_breaks_anywhere_is_finished_by_the_next_call(bare, artifact
         except StorageError as error:
             failures.append(f"{index} {error}")
         sent = [line for line in proxy.seen if line.startswith("PUT")]
-        saving, store = artifacts(bare, f"{index}")
+        saving, store = artifacts(bare, f"{index}", QUICK)
         proxy.begin()
         assert contents(store, "bare") in ({}, whole)
         proxy.begin()

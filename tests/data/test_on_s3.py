@@ -164,7 +164,7 @@ def test_fetching_that_breaks_anywhere_is_finished_by_the_next_call(
         check_nothing_is_half(folder)
         before = contents_of(proxy)
         proxy.begin()
-        check(ingest(handle, folder, Copies(folder / "s3", client=clients[60], retry=ONCE)))
+        check(ingest(handle, folder, Copies(folder / "s3", client=clients[60], retry=QUICK)))
         assert len(before) + len(contents_of(proxy)) <= len(IMAGES) + len(MISC) + 2, "something came twice"
     assert len(failures) > count // 2
     assert all(re.match(r"locator '(train|train_objects|misc)': s3://bucket-\d+/", failure) for failure in failures)
