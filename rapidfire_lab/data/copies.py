@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.data.locators import Remote
 from rapidfire_lab.data.objects import LocalFolder, ObjectsFolder
 from rapidfire_lab.data.store import make_private
-from rapidfire_lab.errors import DataError, ObjectNotFoundError
+from rapidfire_lab.errors import DataError, ObjectNotFoundError, StorageError
 from rapidfire_lab.files import link_or_copy, write_private
 from rapidfire_lab.storage.content import check_key, digest_of, fingerprint
 from rapidfire_lab.storage.display import shown
@@ -120,14 +120,14 @@ class Copies:
         return S3Store(bucket, prefix, client=self._client, retry=self._retry)
 
     def _set(self, store: S3Store, objects: Sequence[StoredObject]) -> Path:
-        address = f"{self._client.meta.endpoint_url} {store.address()}"
-        folder = self._folder / "sets" / _hash(address, fingerprint(objects))
+        server = str(self._client.meta.endpoint_url)
+        folder = self._folder / "sets" / _hash(server, store.address(), fingerprint(objects))
         mark = folder / "complete"
         if not mark.exists():
             make_private(self._folder)
             folder.mkdir(parents=True, exist_ok=True)
             with _alone(folder / "lock"):
-                _FetchedSet(store, folder / "files", self._folder / "pool", address).bring(objects)
+                _FetchedSet(store, folder / "files", self._folder / "pool", server).bring(objects)
                 write_private(mark, b"")
         return folder / "files"
 
@@ -156,14 +156,30 @@ class RemoteFolder(ObjectsFolder):
 class _FetchedSet:
     """A set on its way. Whatever was there of it, or of its objects, is kept."""
 
-    def __init__(self, store: S3Store, files: Path, pool: Path, address: str) -> None:
+    def __init__(self, store: S3Store, files: Path, pool: Path, server: str) -> None:
         self._store = store
         self._files = files
         self._pool = pool
-        self._address = address
+        self._server = server
 
     def bring(self, objects: Sequence[StoredObject]) -> None:
-        self._files.mkdir(exist_ok=True)
+        try:
+            self._files.mkdir(exist_ok=True)
+            self._check_names(objects)
+            self._fetch(objects)
+        except OSError as error:
+            raise StorageError(
+                f"{self._store.address()} cannot be kept in {self._pool.parent}: {error}; what has come in is there"
+            ) from error
+
+    def _check_names(self, objects: Sequence[StoredObject]) -> None:
+        """Refuse names that are one where the disk does not tell upper from lower case, as on many a Mac."""
+        names = {found.key.casefold(): found.key for found in objects}
+        if len(names) < len(objects) and self._files.with_name("FILES").exists():
+            twice = next(found.key for found in objects if names[found.key.casefold()] != found.key)
+            raise DataError(f"{self._store.address(twice)} and another object differ in case alone; rename one")
+
+    def _fetch(self, objects: Sequence[StoredObject]) -> None:
         jobs = [Job(found.key, found.size, partial(self._bring, found)) for found in objects]
         with shown(f"Fetching {self._store.address()}") as on_progress:
             run_jobs(jobs, Options(workers=_WORKERS, on_progress=on_progress))
@@ -174,7 +190,7 @@ class _FetchedSet:
             (self._files / found.key).chmod(_SEALED)
 
     def _bring(self, found: StoredObject, watch: Watch) -> None:
-        name = _hash(self._address, found.key, found.version, str(found.size))
+        name = _hash(self._server, self._store.address(found.key), found.version, str(found.size))
         held = self._pool / name[:2] / name
         if not self._is_whole(held, found):
             self._store.get_listed(found, held, watch=watch)

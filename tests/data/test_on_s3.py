@@ -219,6 +219,21 @@ def test_an_object_that_is_in_the_place_of_a_folder(fetch, locators, put):
         fetch()
 
 
+def test_a_disk_that_takes_nothing_is_named(fetch, store):
+    (store / "s3").mkdir(parents=True)
+    (store / "s3/pool").write_bytes(b"in the way")
+    with pytest.raises(StorageError, match=rf"'train': s3://.*/tables cannot be kept in {store}/s3: .*pool"):
+        fetch()
+
+
+def test_an_object_that_two_places_share_is_fetched_once(fetch, locators):
+    _, contents = fetch(given={**locators, "misc": locators["train_objects"]})
+    assert contents.count("set/images/deep/1.png") == 1
+    assert contents.count("set/images/unused.png") == 1
+    _, contents = fetch(given={**locators, "misc": locators["misc"].removesuffix("/misc")})
+    assert {*contents} == {"set/misc/words.txt", "set/misc/more/empty"}
+
+
 @pytest.mark.parametrize("sealed", [True, False])
 def test_what_an_attempt_left_is_trusted_once_it_is_on_the_disk(fetch, store, sealed):
     """A power cut may take what is in a file that was written a moment before."""
