@@ -105,6 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     clone.add_argument("--num-runs", type=int, metavar="N", help="clones to draw where there is a range")
     clone.add_argument("--seed", type=int, default=42, help="seed of the draws (default: 42)")
     clone.add_argument("--experiment", help="experiment name; by default the live one")
+    save = add("save", _save, "save the artifacts of an experiment in a bucket, as end() does; ended ones too")
+    save.add_argument("bucket", help="s3://bucket/prefix")
+    save.add_argument("--experiment", help="experiment name; by default the live one")
+    save.add_argument("--epoch-checkpoints", action="store_true", help="with the weights of every epoch")
+    save.add_argument("--endpoint-url", metavar="URL", help="address of an S3 server other than Amazon's")
     add("start-engine", _start_engine, "start the engine; unfinished runs go on")
     stop = add("stop-engine", _stop_engine, "commit what is training and stop the engine; runs go on when it starts")
     stop.add_argument("--timeout", type=float, default=60.0, help="seconds to wait (default: 60)")
@@ -341,6 +346,20 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _save(chosen: argparse.Namespace) -> int:
+    from rapidfire_lab.artifacts import Artifacts, open_artifact_store
+
+    store = open_artifact_store(chosen.bucket, chosen.endpoint_url)
+    with _journal() as journal:
+        experiment = _experiment(journal, chosen.experiment)
+        if active := journal.active_run_ids(experiment.id):
+            raise OperationError(f"runs {', '.join(map(str, active))} of {experiment.name} are still training")
+        saving = Artifacts(journal, experiment, store, epoch_checkpoints=chosen.epoch_checkpoints)
+        saving.check()
+        print(f"{saving.save()} files are saved in {saving.address}")
+    return 0
 
 
 # engine and MLflow

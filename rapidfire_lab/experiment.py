@@ -10,6 +10,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rapidfire_lab.artifacts import Artifacts, open_artifact_store
 from rapidfire_lab.configs import expand
 from rapidfire_lab.configs.changes import expand_changes
 from rapidfire_lab.configs.space import has_knobs
@@ -467,23 +468,53 @@ class Experiment:
 
     # End
 
-    def end(self, artifacts_bucket: str | None = None, save_epoch_checkpoints: bool = False) -> None:  # noqa: FBT001, FBT002
+    def end(
+        self,
+        artifacts_bucket: str | None = None,
+        save_epoch_checkpoints: bool = False,  # noqa: FBT001, FBT002 - positional in the API that users come from
+        *,
+        endpoint_url: str | None = None,
+    ) -> None:
         """End the experiment. Its runs, results and files stay; no more runs can be added.
+
+        Parameters
+        ----------
+        artifacts_bucket
+            Where to save what the experiment made, below its name: ``s3://bucket/prefix``. Final checkpoints, metrics
+            and tables of runs (CSV), logs, predictions, the spec's source, and last ``manifest.json``, which has the
+            SHA-256 of each file: without it, something is missing. After a failure, and for an experiment that has
+            ended, the same call sends what is missing. boto3 finds the credentials.
+        save_epoch_checkpoints
+            Save the weights of every epoch, too. Without a bucket it means nothing.
+        endpoint_url
+            Address of an S3 server other than Amazon's; by default what boto3 finds (``AWS_ENDPOINT_URL_S3``).
 
         Raises
         ------
         OperationError
-            When runs are still training: call ``wait()`` or ``cancel_current()`` first.
+            When runs are still training: call ``wait()`` or ``cancel_current()`` first. When epoch checkpoints are to
+            be saved that were not kept; when another experiment of this name is saved there already.
+        StorageError
+            When something could not be saved, naming bucket, key and cause. What is on this machine stays.
         """
+        saving = None
         if artifacts_bucket is not None:
-            message = (
-                f"Saving artifacts to {artifacts_bucket} is not available in this version; they are in {self.path}."
-            )
-            raise OperationError(message)
-        del save_epoch_checkpoints  # means nothing without a bucket
+            store = open_artifact_store(artifacts_bucket, endpoint_url)
+            saving = Artifacts(self._reader(), self._record(), store, epoch_checkpoints=save_epoch_checkpoints)
+            saving.check()
         self._client.request(EndExperiment(request_id=new_request_id(), name=self.name))
         self._wait_for_tracking()
         print(f"Experiment {self.name} ended; its files are in {self.path}")
+        if saving is not None:
+            self._save(saving)
+
+    def _save(self, saving: Artifacts) -> None:
+        try:
+            count = saving.save()
+        except BaseException:
+            print("Not all artifacts are saved: the same call of end() sends what is missing.")
+            raise
+        print(f"{count} files are saved in {saving.address}")
 
     def _wait_for_tracking(self) -> None:
         deadline = time.monotonic() + _TRACKING_SECONDS

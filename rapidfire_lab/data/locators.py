@@ -6,11 +6,13 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from rapidfire_lab.errors import DataError
+from rapidfire_lab.errors import DataError, StorageError
+from rapidfire_lab.storage.urls import bucket_and_key
 
 PARTITIONS = ("train", "validation", "test", "predict")
 MISC = "misc"
@@ -18,6 +20,20 @@ ESF_SUFFIXES = (".csv", ".csv.gz", ".parquet", ".pq")
 
 # One slash, because pathlib has folded the two of Path("s3://bucket").
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A place on S3: an object, or all objects below a folder."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+Place = Path | Remote
 
 
 def objects_key(partition: str) -> str:
@@ -28,8 +44,10 @@ def objects_key(partition: str) -> str:
 LOCATOR_NAMES = (*PARTITIONS, *map(objects_key, PARTITIONS), MISC)
 
 
-def resolve_locators(locators: Mapping[str, str | Path]) -> dict[str, Path]:
-    """Turn every locator into an absolute local path that exists, in the order of `LOCATOR_NAMES`.
+def resolve_locators(locators: Mapping[str, str | Path]) -> dict[str, Place]:
+    """Turn every locator into an absolute local path that exists, or a place on S3, in the order of `LOCATOR_NAMES`.
+
+    Nobody is asked whether the latter exists: that takes a network and credentials, which only fetching needs.
 
     Raises
     ------
@@ -40,11 +58,11 @@ def resolve_locators(locators: Mapping[str, str | Path]) -> dict[str, Path]:
         raise DataError(f"locators must be a dictionary like {{'train': 'train.csv'}}, not {locators!r}")
     for name in locators:
         _check_name(name)
-    paths = {name: _local_path(name, locators[name]) for name in LOCATOR_NAMES if name in locators}
-    _check_partitions(paths)
-    for name, path in paths.items():
-        _check_place(name, path)
-    return paths
+    places = {name: _place(name, locators[name]) for name in LOCATOR_NAMES if name in locators}
+    _check_partitions(places)
+    for name, place in places.items():
+        _check_place(name, place)
+    return places
 
 
 def _check_name(name: object) -> None:
@@ -56,23 +74,36 @@ def _check_name(name: object) -> None:
     raise DataError(f"unknown locator {name!r}: {hint}Known locators: {', '.join(LOCATOR_NAMES)}")
 
 
-def _check_partitions(paths: Mapping[str, Path]) -> None:
-    if not any(partition in paths for partition in PARTITIONS):
+def _check_partitions(places: Mapping[str, Place]) -> None:
+    if not any(partition in places for partition in PARTITIONS):
         raise DataError(f"the locators name no partition: give at least one of {', '.join(PARTITIONS)}")
     for partition in PARTITIONS:
-        if objects_key(partition) in paths and partition not in paths:
+        if objects_key(partition) in places and partition not in places:
             raise DataError(
                 f"locator {objects_key(partition)!r} stands without its partition: "
                 f"add {partition!r}, the Example Structure File whose paths start from that folder"
             )
 
 
-def _local_path(name: str, value: object) -> Path:
+def _place(name: str, value: object) -> Place:
     if not isinstance(value, (str, Path)) or not str(value):
-        raise DataError(f"locator {name!r} must be a path or a file:// URL, not {value!r}")
+        raise DataError(f"locator {name!r} must be a path, a file:// or an s3:// URL, not {value!r}")
     text = str(value)
-    if url := _URL.match(text):
-        text = _path_of_url(name, text, url["scheme"].lower())
+    url = _URL.match(text)
+    if url is None:
+        return _local_path(name, text)
+    scheme = url["scheme"].lower()
+    return _remote(name, text) if scheme == "s3" else _local_path(name, _path_of_url(name, text, scheme))
+
+
+def _remote(name: str, url: str) -> Remote:
+    try:
+        return Remote(*bucket_and_key(url))
+    except StorageError as error:
+        raise DataError(f"locator {name!r}: {error}") from error
+
+
+def _local_path(name: str, text: str) -> Path:
     try:
         path = Path(text).expanduser().absolute()
     except RuntimeError as error:
@@ -82,32 +113,33 @@ def _local_path(name: str, value: object) -> Path:
 
 
 def _path_of_url(name: str, url: str, scheme: str) -> str:
-    """Path that a URL names. Every scheme that is ever supported gets its branch here."""
-    if scheme == "s3":
-        raise DataError(
-            f"locator {name!r}: {url} is on S3, and S3 locators are not available in this version yet; "
-            "copy the data to a local path and give that"
-        )
     if scheme != "file":
-        raise DataError(f"locator {name!r}: {url} has the unknown scheme {scheme}://; give a local path or file:// URL")
+        # Without the rest, which may hold a password.
+        raise DataError(
+            f"locator {name!r} has the unknown scheme {scheme}://; give a local path, a file:// or an s3:// URL"
+        )
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise DataError(f"locator {name!r}: {url} names a host; write file:/// and an absolute path")
     return url2pathname(parts.path)
 
 
-def _check_place(name: str, path: Path) -> None:
-    if not path.exists():
+def _check_place(name: str, place: Place) -> None:
+    if isinstance(place, Path) and not place.exists():
         raise DataError(
-            f"locator {name!r}: {path} does not exist; check the path, relative ones start from {Path.cwd()}"
+            f"locator {name!r}: {place} does not exist; check the path, relative ones start from {Path.cwd()}"
         )
-    if name not in PARTITIONS:
-        if not path.is_dir():
-            raise DataError(f"locator {name!r}: {path} is a file; give the folder that it is in")
-    elif not path.is_file():
-        raise DataError(f"locator {name!r}: {path} is a folder; give one Example Structure File")
-    elif not path.name.lower().endswith(ESF_SUFFIXES):
+    if name in PARTITIONS:
+        _check_esf(name, place)
+    elif isinstance(place, Path) and not place.is_dir():
+        raise DataError(f"locator {name!r}: {place} is a file; give the folder that it is in")
+
+
+def _check_esf(name: str, place: Place) -> None:
+    if isinstance(place, Path) and not place.is_file():
+        raise DataError(f"locator {name!r}: {place} is a folder; give one Example Structure File")
+    if not str(place).lower().endswith(ESF_SUFFIXES):
         raise DataError(
-            f"locator {name!r}: {path} has none of the suffixes {', '.join(ESF_SUFFIXES)}; "
+            f"locator {name!r}: {place} has none of the suffixes {', '.join(ESF_SUFFIXES)}; "
             "an Example Structure File is CSV or Parquet"
         )

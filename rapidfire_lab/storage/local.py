@@ -44,7 +44,7 @@ class LocalStore(Store):
         version = f"{known.st_mtime_ns:x}-{known.st_ino:x}"
         return StoredObject(path.relative_to(self.folder).as_posix(), known.st_size, version)
 
-    def holds(self, path: Path, key: str, digest: Digest) -> bool:
+    def is_same(self, path: Path, key: str, digest: Digest) -> bool | None:
         del path
         held = self.folder / check_key(key)
         return held.is_file() and held.stat().st_size == digest.size and digest_of(held) == digest

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rapidfire_lab.errors import ObjectNotFoundError, StorageError
 from rapidfire_lab.files import write_private
 from rapidfire_lab.storage.content import check_key, digest_of
-from rapidfire_lab.storage.transfer import Job, Options, digests_of, run_jobs, send_files
+from rapidfire_lab.storage.transfer import Job, Options, check_files, digests_of, run_jobs, send_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,13 +30,20 @@ Entries = dict[str, tuple[str, int]]
 
 
 def publish(
-    store: Store, files: Mapping[str, Path], *, options: Options | None = None, folder: str = "", add: bool = False
+    store: Store,
+    files: Mapping[str, Path],
+    *,
+    options: Options | None = None,
+    folder: str = "",
+    add: bool = False,
+    verify: bool = False,
 ) -> Entries:
     """Store files below ``folder`` and then their manifest, which is the mark that all are there.
 
     Only what the store does not hold is sent, so a repetition after a failure sends the rest. With ``add`` the
     files join those of the manifest that is there; without, they are the whole set, and objects of an earlier set are
-    left where they are but not listed. One writer at a time.
+    left where they are but not listed. One writer at a time. With ``verify`` the store is asked for each file once
+    more, before it stands in the manifest.
 
     Returns
     -------
@@ -56,6 +63,8 @@ def publish(
     before = read_manifest(store, folder)
     _take_out(store, folder, before or {}, now, add=add)
     send_files(store, below, digests, chosen)
+    if verify:
+        check_files(store, below, digests, chosen)
     after = {**(before or {}), **now} if add else now
     if after != before:
         _write(store, folder, after)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rapidfire_lab.errors import ObjectNotFoundError, StorageError
 from rapidfire_lab.storage.content import Digest, StoredObject, check_key, digest_of, digest_of_bytes, is_md5
-from rapidfire_lab.storage.download import Source, download
+from rapidfire_lab.storage.download import Source, download, place
 from rapidfire_lab.storage.retry import Retry, TransientError
 from rapidfire_lab.storage.s3_errors import answered, unanswered
 from rapidfire_lab.storage.s3_parts import PartedUpload, composite_etag
 from rapidfire_lab.storage.store import Store
+from rapidfire_lab.storage.urls import check_endpoint
 from rapidfire_lab.storage.watch import NOBODY, Watch
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 PART_BYTES = 16 * 1024 * 1024
 """Files up to this size are sent with one request, larger ones in parts of it."""
+
+WHOLE_BYTES = 4 * 1024 * 1024
+"""Objects up to this size are fetched in memory by `get_listed`, with one request."""
 
 _READ_BYTES = 256 * 1024
 _CONNECTIONS = 32
@@ -76,9 +80,9 @@ class S3Store(Store):
         sha256 = found.get("Metadata", {}).get("sha256")
         return _described(key, found["ContentLength"], found["ETag"], sha256, tells=tells_content(found))
 
-    def holds(self, path: Path, key: str, digest: Digest) -> bool:
+    def is_same(self, path: Path, key: str, digest: Digest) -> bool | None:
         found = self.stat(check_key(key))
-        return found is not None and bool(self.compare(path, digest, found))
+        return found is not None and self.compare(path, digest, found)
 
     def compare(self, path: Path, digest: Digest, found: StoredObject) -> bool | None:
         """Whether a file is what an object holds; None where S3 does not tell."""
@@ -116,6 +120,27 @@ class S3Store(Store):
 
     def _get(self, key: str, path: Path, sha256: str | None, watch: Watch) -> None:
         download(_S3Source(self, key), path, sha256, self.retry, watch)
+
+    def get_listed(self, found: StoredObject, path: Path, *, watch: Watch = NOBODY) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if found.size > WHOLE_BYTES:
+            download(_S3Source(self, found.key, found), path, None, self.retry, watch)
+            return
+        watch.at(0)
+        place(self.retry.call(lambda: self._whole(found), watch), path)
+
+    def _whole(self, found: StoredObject) -> bytes:
+        """Content of a small object of this version, checked."""
+
+        def read() -> tuple[dict[str, Any], bytes]:
+            answer = self._request("get_object", {**self.named(found.key), "IfMatch": f'"{found.version}"'})
+            return answer, answer["Body"].read()
+
+        answer, content = self.translated("read it", found.key, read)
+        told = _told_with_content(found, answer)
+        if len(content) != found.size or told.has(digest_of_bytes(content)) is False:
+            raise TransientError(f"{self.address(found.key)}: what came in is not what is stored; it was damaged")
+        return content
 
     # Writing
 
@@ -190,15 +215,18 @@ class S3Store(Store):
 
 
 class _S3Source(Source):
-    def __init__(self, store: S3Store, key: str) -> None:
+    def __init__(self, store: S3Store, key: str, listed: StoredObject | None = None) -> None:
         self._store = store
         self._key = key
+        self._listed = listed
         self.address = store.address(key)
 
     def describe(self) -> StoredObject:
         found = self._store.stat(self._key)
         if found is None:
             raise ObjectNotFoundError(f"{self.address} does not exist")
+        if self._listed is not None and found.version != self._listed.version:
+            raise StorageError(f"{self.address} changed while it was to be fetched; fetch it again")
         return found
 
     def read(self, found: StoredObject, offset: int) -> Iterator[bytes]:
@@ -229,6 +257,12 @@ def _described(key: str, size: int, etag: str, sha256: str | None, *, tells: boo
     return StoredObject(key, size, version, version if tells and is_md5(version) else None, sha256)
 
 
+def _told_with_content(found: StoredObject, answer: Mapping[str, Any]) -> StoredObject:
+    """What the answer that brings an object says of its content."""
+    sha256 = answer.get("Metadata", {}).get("sha256")
+    return _described(found.key, found.size, found.version, sha256, tells=tells_content(answer))
+
+
 def _base64(hexadecimal: str) -> str:
     return base64.b64encode(bytes.fromhex(hexadecimal)).decode()
 
@@ -245,6 +279,8 @@ def make_client(endpoint_url: str | None = None, *, read_timeout: float = _TIMEO
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
+    check_endpoint(endpoint_url)
+
     config = Config(
         retries={"total_max_attempts": 1},
         max_pool_connections=_CONNECTIONS,
@@ -254,7 +290,10 @@ def make_client(endpoint_url: str | None = None, *, read_timeout: float = _TIMEO
         response_checksum_validation="when_supported",
     )
     try:
-        return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+        client = boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
     except (BotoCoreError, ValueError) as error:
         failure = unanswered("s3://", "connect", error)
+    else:
+        check_endpoint(client.meta.endpoint_url)
+        return client
     raise failure

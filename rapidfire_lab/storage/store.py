@@ -6,6 +6,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from rapidfire_lab.errors import ObjectNotFoundError, StorageError
 from rapidfire_lab.storage.content import Digest, StoredObject, check_key, digest_of
 from rapidfire_lab.storage.watch import NOBODY, Watch
 
@@ -71,14 +72,31 @@ class Store(ABC):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._get(check_key(key), path, sha256, watch)
 
+    def get_listed(self, found: StoredObject, path: Path, *, watch: Watch = NOBODY) -> None:
+        """Fetch one of many objects, as `list` or `stat` described it a moment ago: with as few requests as can be.
+
+        It is refused if it is another by now. A power cut may take what is in the file: who fetches many has all of
+        them written to the disk at once.
+        """
+        now = self.stat(found.key)
+        if now is None:
+            raise ObjectNotFoundError(f"{self.address(found.key)} does not exist")
+        if (now.version, now.size) != (found.version, found.size):
+            raise StorageError(f"{self.address(found.key)} changed while it was to be fetched; fetch it again")
+        self.get(found.key, path, watch=watch)
+
     def put_bytes(self, content: bytes, key: str) -> None:
         with tempfile.TemporaryDirectory(prefix="rapidfire_lab-") as folder:
             path = Path(folder) / "content"
             path.write_bytes(content)
             self.put(path, key)
 
-    def holds(self, path: Path, key: str, digest: Digest) -> bool:
-        """Whether the object is there and is this file, whose digest is given; False where the store cannot tell."""
+    def is_same(self, path: Path, key: str, digest: Digest) -> bool | None:
+        """Whether the object is there and is this file, whose digest is given; None where the store cannot tell."""
         del path  # for stores whose checksums cannot be had from the digest
         found = self.stat(check_key(key))
-        return found is not None and bool(found.has(digest))
+        return found is not None and found.has(digest)
+
+    def holds(self, path: Path, key: str, digest: Digest) -> bool:
+        """Whether the store can tell that the object is this file."""
+        return bool(self.is_same(path, key, digest))

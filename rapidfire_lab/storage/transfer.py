@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rapidfire_lab.errors import ObjectNotFoundError, TransferCancelledError
+from rapidfire_lab.errors import ObjectNotFoundError, StorageError, TransferCancelledError
 from rapidfire_lab.storage.content import Digest, StoredObject, digest_of
 from rapidfire_lab.storage.threads import in_parallel
 from rapidfire_lab.storage.watch import Watch
@@ -103,6 +103,22 @@ def send_files(store: Store, files: Mapping[str, Path], digests: Mapping[str, Di
     run_jobs([Job(key, digests[key].size, partial(put, key)) for key in files], options)
 
 
+def check_files(store: Store, files: Mapping[str, Path], digests: Mapping[str, Digest], options: Options) -> None:
+    """Ask the store whether it has these files, as far as it can tell.
+
+    Raises
+    ------
+    StorageError
+        For the first that it does not have, or not with this content.
+    """
+
+    def check(key: str, _: Watch) -> None:
+        if store.is_same(files[key], key, digests[key]) is False:
+            raise StorageError(f"{store.address(key)} is not what was stored a moment ago; store it again")
+
+    run_jobs([Job(key, 0, partial(check, key)) for key in files], Options(options.workers, cancel=options.cancel))
+
+
 def get_files(store: Store, wanted: Mapping[str, Path], options: Options | None = None) -> None:
     """Fetch objects into files, except those that are there already as the store describes them.
 
@@ -159,6 +175,7 @@ class _Tally:
         self.finished = 0
         self._options = options
         self._bytes = dict.fromkeys((job.key for job in jobs), 0)
+        self._moved = 0  # kept, since adding up anew for each of many files takes longer than moving them
         self._total = sum(job.size for job in jobs)
         self._lock = threading.Lock()
 
@@ -183,11 +200,11 @@ class _Tally:
 
     def tell(self, key: str, done: int, finished: int = 0) -> None:
         with self._lock:
+            self._moved += max(0, done - self._bytes[key])
             self._bytes[key] = max(self._bytes[key], done)
             self.finished += finished
             if self._options.on_progress is not None:
-                moved = sum(self._bytes.values())
-                self._options.on_progress(Progress(key, self.finished, len(self._bytes), moved, self._total))
+                self._options.on_progress(Progress(key, self.finished, len(self._bytes), self._moved, self._total))
 
 
 class _JobWatch(Watch):

@@ -71,6 +71,16 @@ def bucket_and_key(url: str) -> tuple[str, str]:
     return bucket, check_key(key) if key else ""
 
 
+def check_endpoint(url: str | None) -> None:
+    """Refuse the address of a server with a user or password in it, which messages and logs would quote."""
+    parts = urlsplit(url or "")
+    if "@" in parts.netloc:
+        raise StorageError(
+            f"the endpoint {parts.netloc.rpartition('@')[2]} has a user or password in its URL; leave it out: boto3 "
+            "finds credentials by itself"
+        )
+
+
 def _path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from rapidfire_lab.data import DataHandle, IngestedData, ingest
+from tests.storage.conftest import aws, bucket, clients, proxy, running_proxy, s3_port  # noqa: F401 - fixtures
 
 
 @pytest.fixture

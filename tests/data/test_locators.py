@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from rapidfire_lab.data.locators import LOCATOR_NAMES, resolve_locators
+from rapidfire_lab.data.locators import LOCATOR_NAMES, Remote, resolve_locators
 from rapidfire_lab.errors import DataError
 
 ESF = "id,x\n1,2\n"
@@ -92,12 +92,34 @@ def test_names_that_are_no_text_are_unknown(train):
     assert "unknown locator 1" in refused({1: train})
 
 
-@pytest.mark.parametrize("value", ["s3://bucket/train.csv", "S3://bucket/train.csv", Path("s3://bucket/train.csv")])
-def test_s3_is_announced_but_not_there_yet(train, value):
-    message = refused({"train": train, "validation": value})
-    assert "'validation'" in message
-    assert "S3 locators are not available in this version yet" in message
-    assert "local path" in message
+@pytest.mark.parametrize(
+    "value", ["s3://bucket/a/train.csv", "S3://bucket/a/train.csv", Path("s3://bucket/a/train.csv")]
+)
+def test_a_place_on_s3_is_kept_without_asking(value):
+    places = resolve_locators({"train": value, "train_objects": "s3://bucket/images/", "misc": "s3://other"})
+    assert places["train"] == Remote("bucket", "a/train.csv")
+    assert {name: str(place) for name, place in places.items()} == {
+        "train": "s3://bucket/a/train.csv",
+        "train_objects": "s3://bucket/images",
+        "misc": "s3://other/",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("s3://bucket/train.tsv", "has none of the suffixes .csv"),
+        ("s3://bucket", "has none of the suffixes .csv"),
+        ("s3:///train.csv", "names no bucket"),
+        ("s3://user:hush@bucket/train.csv", "has a user or password in it"),
+        ("s3://bucket/../train.csv", "cannot be the name of an object"),
+    ],
+)
+def test_what_is_no_place_on_s3(url, words):
+    message = refused({"train": url})
+    assert "locator 'train'" in message
+    assert words in message
+    assert "hush" not in message
 
 
 def test_other_schemes_are_named(train):
@@ -160,4 +182,4 @@ def test_locators_are_a_dictionary(locators):
 
 @pytest.mark.parametrize("value", [None, 3, "", b"train.csv"])
 def test_values_are_paths(value):
-    assert f"locator 'train' must be a path or a file:// URL, not {value!r}" in refused({"train": value})
+    assert f"locator 'train' must be a path, a file:// or an s3:// URL, not {value!r}" in refused({"train": value})

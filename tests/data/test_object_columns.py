@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from rapidfire_lab.data import objects
-from rapidfire_lab.data.objects import absolute_paths, choose_object_columns
+from rapidfire_lab.data.objects import LocalFolder, relative_paths
 from rapidfire_lab.errors import DataError
 
 
@@ -19,6 +19,15 @@ def folder(write, tmp_path):
 def frame(**columns):
     rows = max(map(len, columns.values()))
     return pd.DataFrame({"id": range(10, 10 + rows), **columns})
+
+
+def choose_object_columns(table, folder, wanted):
+    return objects.choose_object_columns(table, LocalFolder(folder), wanted)
+
+
+def absolute_paths(table, name, folder):
+    paths = relative_paths(table, name, LocalFolder(folder))
+    return objects.absolute_paths(table[name], paths, str(folder))
 
 
 def refused(action, *args):
@@ -122,7 +131,7 @@ class TestPaths:
         (folder / "broken.png").symlink_to(folder / "gone.png")
         good = ["a.png", "b.png", "deep/er/c.png", "masks/a.png", "link.png"]
         bad = ["deep", "broken.png", "a.png/x", "gone/a.png", "nul\0", "masks/b.png", "nul\0/x"]
-        assert objects._existing(folder, [*good, *bad]) == set(good)
+        assert LocalFolder(folder).existing([*good, *bad]) == set(good)
 
     def test_a_hundred_thousand_files_take_seconds(self, tmp_path):
         names = [f"{number % 100}/{number}.png" for number in range(100_000)]

@@ -18,9 +18,11 @@ _ANSWERS = {
     "region": (301, "PermanentRedirect", "The bucket must be addressed using the specified endpoint."),
     "key": (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
 }
-FAULTS = ("cut", "cut_answer", "truncate", "damage", "hang", "throttle", "fail", "deny")
+FAULTS = ("cut", "cut_answer", "truncate", "damage", "delay", "hang", "throttle", "fail", "deny")
 """Closed before the server sees the request; closed after it did; an answer that ends in its middle, or whose body has
-another byte; no answer at all; and refusals."""
+another byte; an answer that comes late, or never; and refusals."""
+
+_LATE_SECONDS = 0.1
 
 
 @dataclass
@@ -80,6 +82,7 @@ class FaultProxy:
         if fault == "hang":
             await reader.read()  # until the client gives up
         elif fault != "cut_answer":
+            await asyncio.sleep(_LATE_SECONDS if fault == "delay" else 0)
             writer.write(_broken(answer, fault))
             await writer.drain()
 

@@ -162,6 +162,21 @@ def test_a_cancelled_transfer_goes_on_later(store, write):
     assert set(read_manifest(store)) == set(files)
 
 
+def test_an_object_is_fetched_as_it_was_listed_or_not_at_all(store, write, tmp_path):
+    back = tmp_path / "new/back"
+    store.put(write("one", LARGE), "dir/one")
+    (found,) = store.list("dir")
+    store.get_listed(found, back)
+    assert back.read_bytes() == LARGE
+    store.put(write("two", LARGE[::-1]), "dir/one")
+    with pytest.raises(StorageError, match="changed while it was"):
+        store.get_listed(found, back)
+    store.delete("dir/one")
+    with pytest.raises(ObjectNotFoundError, match="dir/one does not exist"):
+        store.get_listed(found, back)
+    assert back.read_bytes() == LARGE
+
+
 def test_a_published_set_comes_back_and_is_mended(store, write, tmp_path):
     files, back = tree(write), tmp_path / "back"
     entries = publish(store, files, folder="sets/one")

@@ -1,0 +1,207 @@
+"""What an experiment leaves in a bucket, below its name: checkpoints, metrics, logs, predictions, the spec's source.
+
+::
+
+    <bucket>/<prefix>/<experiment>/
+      experiment.json                  whose artifacts these are; stored first
+      metrics.csv, runs.csv, operations.csv, log.csv
+      spec.json, spec/                 source of the MLSpec
+      runs/<run_id>/run.log, metrics.csv, checkpoints/final.*, checkpoints/epoch-<n>.*
+      predictions_*, predictions/      wherever the experiment's folder has some
+      manifest.json                    SHA-256 and size of all of these; stored last
+
+Nothing local is changed. Secrets in configs are hidden, as everywhere where others may look.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pandas as pd
+
+from rapidfire_lab.configs.secrets import hide_secrets
+from rapidfire_lab.errors import ObjectNotFoundError, OperationError, StorageError
+from rapidfire_lab.journal import MetricPoint
+from rapidfire_lab.results import epoch_results, operations, runs_info
+from rapidfire_lab.storage import Options, open_store, publish
+from rapidfire_lab.storage.display import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rapidfire_lab.journal import EventRecord, ExperimentRecord, JournalReader, RunRecord
+    from rapidfire_lab.storage import Store
+
+OWNER = "experiment.json"
+
+_PLACES = (
+    "spec.json",
+    "spec/**/*",
+    "predictions_*",
+    "predictions/**/*",
+    "runs/*/run.log",
+    "runs/*/predictions_*",
+    "runs/*/checkpoints/final.*",
+)
+_EPOCHS = "runs/*/checkpoints/epoch-*"
+
+
+def open_artifact_store(url: str, endpoint_url: str | None = None) -> Store:
+    """Open the place that a user names for artifacts.
+
+    Raises
+    ------
+    StorageError
+        When it is no URL of a place: a bucket's bare name could be a folder's as well.
+    """
+    if "://" not in str(url):
+        raise StorageError(f"{url!r} is no URL of a bucket: write s3://{str(url).strip('/') or 'bucket/prefix'}")
+    return open_store(url, endpoint_url=endpoint_url)
+
+
+class Artifacts:
+    """The artifacts of one experiment and the store that they go to.
+
+    Raises
+    ------
+    OperationError
+        When epoch checkpoints are wanted that the experiment did not keep.
+    """
+
+    def __init__(
+        self, journal: JournalReader, experiment: ExperimentRecord, store: Store, *, epoch_checkpoints: bool
+    ) -> None:
+        if epoch_checkpoints and not experiment.epoch_checkpoints:
+            raise OperationError(
+                f"experiment {experiment.name!r} kept no epoch checkpoints, so that none can be saved: leave "
+                "save_epoch_checkpoints out, and create the next one with epoch_checkpoints=True"
+            )
+        self._journal = journal
+        self._experiment = experiment
+        self._store = store
+        self._places = (*_PLACES, _EPOCHS) if epoch_checkpoints else _PLACES
+
+    @property
+    def address(self) -> str:
+        return self._store.address(self._experiment.name)
+
+    def check(self) -> None:
+        """Ask whether the artifacts may go there, before anything is done.
+
+        Raises
+        ------
+        OperationError
+            When those of another experiment with this name are there.
+        StorageError
+            When the store cannot be asked.
+        """
+        self._is_ours()
+
+    def save(self, workers: int = Options.workers) -> int:
+        """Store what is missing, check that all is there, and only then write the manifest.
+
+        Returns
+        -------
+        The number of files, as the manifest lists them.
+
+        Raises
+        ------
+        StorageError, OSError
+            The first failure; what was stored by then is not sent again.
+        """
+        if not self._is_ours():
+            self._store.put_bytes(self._owner(), self._key(OWNER))
+        with tempfile.TemporaryDirectory(prefix="rapidfire_lab-") as made:
+            files = {**self._kept(Path(made)), **self._made(Path(made))}
+            with shown(f"Saving {self.address}") as on_progress:
+                options = Options(workers, on_progress)
+                return len(publish(self._store, files, options=options, folder=self._experiment.name, verify=True))
+
+    def _key(self, name: str) -> str:
+        return f"{self._experiment.name}/{name}"
+
+    def _owner(self) -> bytes:
+        known = self._experiment
+        owner = {"experiment": known.name, "created": known.created, "spec_hash": known.spec_hash}
+        return json.dumps(owner, indent=1).encode()
+
+    def _is_ours(self) -> bool:
+        """Whether this experiment has begun to store its artifacts there."""
+        try:
+            found = self._store.get_bytes(self._key(OWNER))
+        except ObjectNotFoundError:
+            return False
+        if found != self._owner():
+            raise OperationError(
+                f"{self.address} has the artifacts of another experiment that is called "
+                f"{self._experiment.name!r}, too; give another artifacts_bucket"
+            )
+        return True
+
+    def _kept(self, made: Path) -> dict[str, Path]:
+        """Files of the experiment's folder, with copies of those that would give secrets away."""
+        root = Path(self._experiment.path)
+        found = (path for place in self._places for path in sorted(root.glob(place)) if _is_plain(root, path))
+        return {path.relative_to(root).as_posix(): _without_secrets(path, made / "metadata") for path in found}
+
+    def _made(self, folder: Path) -> dict[str, Path]:
+        """Files of what the journal knows."""
+        (folder / OWNER).write_bytes(self._owner())
+        files = {OWNER: folder / OWNER}
+        for name, table in self._tables():
+            files[name] = folder / name
+            files[name].parent.mkdir(parents=True, exist_ok=True)
+            table.to_csv(files[name], index=False)
+        return files
+
+    def _tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        experiment = self._experiment.id
+        runs = [run for run in self._journal.runs(experiment) if run.status != "deleted"]
+        yield "metrics.csv", epoch_results(self._journal, runs)
+        yield "runs.csv", _in_json(runs_info(self._journal, experiment, runs), "config")
+        yield "operations.csv", _in_json(operations(self._journal, experiment), "arguments")
+        yield "log.csv", self._log()
+        for run in runs:
+            yield f"runs/{run.run_id}/metrics.csv", self._points(run)
+
+    def _points(self, run: RunRecord) -> pd.DataFrame:
+        points = [*self._journal.points(run.id, per="step"), *self._journal.points(run.id, per="epoch")]
+        return pd.DataFrame(map(msgspec.structs.astuple, points), columns=list(MetricPoint.__struct_fields__))
+
+    def _log(self) -> pd.DataFrame:
+        lines: list[EventRecord] = []
+        while page := self._journal.events(self._experiment.id, after=lines[-1].id if lines else 0):
+            lines += page
+        rows = [(line.time, line.level, line.run_id, line.message) for line in lines]
+        return pd.DataFrame(rows, columns=["time", "level", "run_id", "message"]).astype({"run_id": "Int64"})
+
+
+def _is_plain(root: Path, path: Path) -> bool:
+    """Whether it is a file of the experiment: no link, and nothing hidden or compiled."""
+    parts = path.relative_to(root).parts
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+    return path.is_file() and not path.is_symlink() and not hidden
+
+
+def _without_secrets(path: Path, folder: Path) -> Path:
+    """The file, or a copy without secrets of a checkpoint's metadata that has some."""
+    if path.parent.name != "checkpoints" or path.suffix != ".json":
+        return path
+    told = msgspec.json.decode(path.read_bytes())
+    open_to_all = hide_secrets(told)
+    if open_to_all == told:
+        return path
+    copy = folder / f"{path.parent.parent.name}-{path.name}"
+    copy.parent.mkdir(exist_ok=True)
+    copy.write_bytes(msgspec.json.format(msgspec.json.encode(open_to_all)))
+    return copy
+
+
+def _in_json(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """The table with dictionaries of a column as JSON, without secrets."""
+    table[column] = [json.dumps(hide_secrets(value)) for value in table[column]]
+    return table
