@@ -151,7 +151,8 @@ class SharedRows:
             found = shelf.has(places, self._stamps_of(places))
             if found.any() and not self._compared and not self._compare(shelf, int(places[found][0])):
                 break
-            rows.update((position, shelf.row(position)) for position in places[found].tolist())
+            there = places[found]
+            rows.update(zip(there.tolist(), shelf.rows(there), strict=True))
             positions = places[~found].tolist()
         return positions
 

@@ -163,6 +163,15 @@ class Shelf:
         entry = self._entries[position]
         return self.layout(position).decode(self._buffer(position), int(entry["offset"]), int(entry["length"]))
 
+    def rows(self, positions: Positions) -> list[Any]:
+        """Make rows that `has` has found."""
+        entries = self._entries[positions]
+        parts = (entries[name].tolist() for name in ("layout", "offset", "length"))
+        return [
+            _layout(self._layouts[layout]).decode(self._segments[segment].buffer, offset, length)
+            for segment, layout, offset, length in zip(self._segment_of[positions].tolist(), *parts, strict=True)
+        ]
+
     def stack(self, positions: Positions) -> Any | None:
         """Make of rows that `has` has found what `default_collate` would; None where that takes the rows themselves."""
         if self._whole is None and self._checked.all():
