@@ -158,11 +158,6 @@ class Shelf:
     def layout(self, position: int) -> Layout:
         return _layout(self._layouts[int(self._entries["layout"][position])])
 
-    def row(self, position: int) -> Any:
-        """Make a row that `has` has found."""
-        entry = self._entries[position]
-        return self.layout(position).decode(self._buffer(position), int(entry["offset"]), int(entry["length"]))
-
     def rows(self, positions: Positions) -> list[Any]:
         """Make rows that `has` has found."""
         entries = self._entries[positions]

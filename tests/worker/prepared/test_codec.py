@@ -194,5 +194,5 @@ def test_other_rows_are_left_to_default_collate(tmp_path, make):
     rows = [make(i) for i in range(4)]
     shelf = shelf_with(tmp_path, rows)
     assert shelf.stack(np.arange(4)) is None
-    for place, row in enumerate(rows):
-        assert_same(shelf.row(place), row)
+    for found, row in zip(shelf.rows(np.arange(len(rows))), rows, strict=True):
+        assert_same(found, row)

@@ -58,7 +58,7 @@ def segment_of(folder):
 def test_a_shelf_gives_back_what_was_put_on_it(filled, folder):
     other = opened(folder)
     assert found(other) == list(range(30))
-    assert other.row(17) == {"id": 17, "text": "row 17"}
+    assert other.rows(np.array([17])) == [{"id": 17, "text": "row 17"}]
     assert read_facts(folder).answers == FACTS.answers
     filled.refresh()
     assert found(filled) == list(range(30))
@@ -138,7 +138,7 @@ def test_a_removed_shelf_can_be_read_by_who_has_it_open_and_is_made_anew_by_who_
     shutil.rmtree(folder)
     other.refresh()
     assert found(other) == list(range(30))
-    assert other.row(29) == {"id": 29, "text": "row 29"}
+    assert other.rows(np.array([29])) == [{"id": 29, "text": "row 29"}]
     filled.add([stamped(31)])
     assert found(opened(folder)) == [31]
 

@@ -50,7 +50,7 @@ def test_the_shelf_used_longest_ago_makes_room(store):
     assert not any(store.root.glob("base/.*"))
     # Who has it open goes on reading.
     assert oldest.has(np.arange(10), np.zeros(10, np.uint64)).all()
-    assert oldest.row(9) == bytes(ROW)
+    assert oldest.rows(np.array([9])) == [bytes(ROW)]
 
 
 def test_using_a_shelf_keeps_it(store):
