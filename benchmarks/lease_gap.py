@@ -77,10 +77,9 @@ class Gap:
         return self.after.begin - self.before.end
 
     def parts(self) -> dict[str, float]:
-        """Where the time goes: in the slot until the controller hears, in the controller, in the slot again."""
+        """Where the time goes: in the slot and the controller until the next lease is granted, in the slot again."""
         return {
-            "checkpoint_and_report": self.ended.closed - self.before.end,
-            "commit_and_decide": self.began.granted - self.ended.closed,
+            "copy_and_decide": self.began.granted - self.before.end,
             "receive_and_restore": self.after.begin - self.began.granted,
         }
 
@@ -166,8 +165,9 @@ def figures_of(gaps: list[Gap]) -> dict[str, Any]:
         "by_kind_ms": {kind: milliseconds(gap.total for gap in chosen) for kind, chosen in kinds.items()},
         "parts_ms": {
             part: milliseconds(gap.parts()[part] for gap in between)
-            for part in ("checkpoint_and_report", "commit_and_decide", "receive_and_restore")
+            for part in ("copy_and_decide", "receive_and_restore")
         },
+        "until_committed_ms": milliseconds(gap.ended.closed - gap.before.end for gap in between),
         "between_steps_of_a_lease_ms": milliseconds(gap.total for gap in gaps if gap.kind == "step"),
         "step_ms": milliseconds(gap.after.seconds for gap in gaps),
     }
