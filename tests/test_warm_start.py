@@ -256,6 +256,29 @@ def test_what_does_not_fit_is_named(experiment, points, tmp_path):
     assert events[told] == "warning"
 
 
+def test_an_adapter_of_another_rank_begins_fresh_and_all_else_is_carried(points, tmp_path):
+    spec = SPECS / "lora.py"
+    leaf = {**three_classes(epochs=2), "user_knobs": {"rank": 4}}
+    with engine_home(tmp_path / "home", slots=2, tracking=False, device="cpu"):
+        experiment = Experiment(spec, "ranks")
+        experiment.run_fit(points, leaf)
+        clone = experiment.clone(1, {"rank": 8, "optimizer": {"args": {"lr": 0.003}}}, warm_start=True)
+        experiment.wait()
+        assert carried(experiment, clone)["weights"] == {
+            "carried": 4,
+            "left": {
+                "adapted.down.weight": "[8, 2] here, [4, 2] in the parent",
+                "adapted.up.weight": "[16, 8] here, [16, 4] in the parent",
+            },
+            "fresh": None,
+        }
+        expected = expected_of(experiment, clone, tables(points, tmp_path / "store"), 42, spec)
+        contract.assert_like_plain_loop(experiment, clone, expected)
+        frozen, other = (contract.final_weights(experiment, run_id)["adapted.base.weight"] for run_id in (1, clone))
+        assert frozen.equal(other)
+        experiment.end()
+
+
 # What can go wrong
 
 
