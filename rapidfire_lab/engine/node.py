@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -29,10 +32,11 @@ class Node:
 
     def __init__(self, home: EngineHome, settings: EngineSettings, address: str, nursery: Nursery | None) -> None:
         self._home = home
-        self._nursery = nursery
         self._settings = settings
         self._address = address
         self._devices = _devices(settings)
+        # Nobody has tried yet whether forked slots can use GPUs.
+        self._nursery = None if self._devices else nursery
         self._slots = slot_count(settings, len(self._devices))
         self._threads = cpu_threads(settings, len(self._devices))
         self._prepared_bytes = prepared_bytes(settings, home.prepared)
@@ -139,9 +143,23 @@ def _devices(settings: EngineSettings) -> list[str]:
     """Visible GPUs, as values for CUDA_VISIBLE_DEVICES; empty to train on the CPU."""
     if settings.device == "cpu":
         return []
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    count = _count_gpus()
     if settings.device == "cuda" and not count:
         message = "The engine setting device is 'cuda', but torch sees no GPU."
         raise EngineError(message)
     visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
     return visible[:count] if len(visible) >= count > 0 else [str(index) for index in range(count)]
+
+
+def _count_gpus() -> int:
+    """How many GPUs torch sees, asked by a process of its own: a forked one must neither ask nor rely on the answer."""
+    built = bool(torch.backends.cuda.is_built())  # type: ignore[no-untyped-call]
+    if not built or (sys.platform == "linux" and not _has_gpu_driver()):
+        return 0
+    question = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+    answer = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=False)
+    return int(answer.stdout) if answer.returncode == 0 else 0
+
+
+def _has_gpu_driver() -> bool:
+    return any(any(Path("/dev").glob(name)) for name in ("nvidia*", "nvmap", "dxg", "kfd"))
