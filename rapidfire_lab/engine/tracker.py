@@ -80,6 +80,8 @@ class MlflowSink:
         payload = json.loads(entry.payload)
         if entry.kind == "points":
             self._log_points(client, mlflow_run, run, payload)
+        elif entry.kind == "test":
+            self._log_test(client, mlflow_run, payload)
         elif entry.kind == "status":
             self._set_status(client, mlflow_run, payload)
         return mlflow_run
@@ -168,6 +170,16 @@ class MlflowSink:
             for per in ("step", "epoch")
             for point in self._journal.points(run.id, per=per, after_step=payload["after"], to_step=payload["to"])
         ]
+        for start in range(0, len(metrics), _METRICS_PER_CALL):
+            client.log_batch(mlflow_run, metrics=metrics[start : start + _METRICS_PER_CALL])
+
+    @staticmethod
+    def _log_test(client: MlflowClient, mlflow_run: str, payload: dict[str, Any]) -> None:
+        """Log the metrics of a test, at the epoch whose weights were tested."""
+        from mlflow.entities import Metric
+
+        at, epoch = int(payload["time"] * 1_000), payload["epoch"]
+        metrics = [Metric(_name(f"test_{name}"), value, at, epoch) for name, value in payload["metrics"].items()]
         for start in range(0, len(metrics), _METRICS_PER_CALL):
             client.log_batch(mlflow_run, metrics=metrics[start : start + _METRICS_PER_CALL])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rapidfire_lab.journal.job_queries import JobQueries
 from rapidfire_lab.journal.log_queries import LogQueries
 from rapidfire_lab.journal.metric_queries import MetricQueries
 from rapidfire_lab.journal.policy_queries import PolicyQueries
@@ -16,7 +17,7 @@ from rapidfire_lab.journal.records import (
 )
 
 
-class JournalReader(MetricQueries, LogQueries, PolicyQueries):
+class JournalReader(MetricQueries, LogQueries, PolicyQueries, JobQueries):
     """Questions to the journal. One instance serves one thread at a time."""
 
     def experiments(self) -> list[ExperimentRecord]:
@@ -118,7 +119,12 @@ class JournalReader(MetricQueries, LogQueries, PolicyQueries):
         return count
 
     def last_lease(self) -> int:
-        lease: int = self._one("SELECT coalesce(max(id), 0) AS last FROM leases")["last"]
+        """The last number that was given to a lease, of a run or of a part of a job."""
+        query = (
+            "SELECT max((SELECT coalesce(max(id), 0) FROM leases), (SELECT coalesce(max(lease), 0) FROM job_parts))"
+            " AS last"
+        )
+        lease: int = self._one(query)["last"]
         return lease
 
     def previous_lease(self, run: int, lease: int) -> int:
