@@ -9,11 +9,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 
-from rapidfire_lab import DataHandle, Experiment
+from rapidfire_lab import ConfigError, DataError, DataHandle, Experiment, JobError, NotFoundError, OperationError
+from rapidfire_lab.errors import ObjectNotFoundError
 from tests import plain_inference
-from tests.conftest import SPECS, engine_home
+from tests.conftest import SPECS, engine_home, kill, wait_until
 
 SIZE = 7
 ROWS = 300
@@ -123,3 +125,168 @@ def read_predictions(path):
         return [{**row, "logits": row["logits"].tolist()} for row in frame.to_dict("records")]
     frame = pd.read_csv(path, converters={"logits": json.loads})
     return frame.to_dict("records")
+
+
+def slow(experiment, **knobs):
+    """Arguments for the run's final weights, with minibatches that take their time."""
+    config = {**KNOBS, "named_metrics": ["top1_accuracy"], "pause": 0.02, **knobs}
+    return {"model_tag": checkpoint(experiment), "config": config, "batch_size": SIZE}
+
+
+def last_job(experiment):
+    with experiment.reader() as journal:
+        return journal.jobs(journal.experiment(experiment.name).id)[-1]
+
+
+def minibatches(experiment, job):
+    with experiment.reader() as journal:
+        return journal.minibatches_done(job.id)
+
+
+def test_it_survives_the_deaths_of_a_slot_and_of_the_controller(trained, data, folder):
+    assert trained.run_predict(data, **slow(trained), wait=False) is None
+    job = last_job(trained)
+    wait_until(lambda: minibatches(trained, job) >= 10, "a quarter of the prediction")
+    kill("slot-0")
+    wait_until(lambda: minibatches(trained, job) >= 20, "half of the prediction")
+    kill("controller")
+    trained.wait()
+    expected = plain_inference.predictions(
+        plain_spec(), LEAF, load_file(checkpoint(trained)), rows_of(data, "predict"), SIZE
+    )
+    assert read_predictions(folder / "predictions_final.csv") == expected
+    left = trained.path / "jobs" / str(job.job_id)
+    assert [path.name for path in left.iterdir()] == ["job.log"]
+
+
+def test_training_goes_on_beside_it_and_is_the_same(trained, data, folder):
+    before = len(trained.runs())
+    trained.run_fit(data, {**LEAF, "train": {**LEAF["train"], "epochs": 20}}, wait=False)
+    run = before + 1
+    wait_until(lambda: trained.runs()[-1].step > 0, "the first commit of the run")
+    trained.run_predict(data, run_id=run, batch_size=SIZE)
+    table = trained.run_test(data, run_id=1, batch_size=SIZE)
+    trained.wait()
+    expected = plain_inference.metrics(plain_spec(), LEAF, load_file(checkpoint(trained)), rows_of(data, "test"), SIZE)
+    assert {name: table[name].item() for name in expected} == expected
+    weights = trained.path / "runs" / str(run) / "checkpoints"
+    for name, tensor in load_file(weights / "epoch-2.safetensors").items():
+        assert torch.equal(tensor, load_file(checkpoint(trained))[name])
+    assert len(pd.read_csv(folder / f"predictions_run{run}.csv")) == ROWS
+
+
+def test_an_interrupt_detaches_and_the_result_is_recorded(trained, data, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr("rapidfire_lab.experiment.time.sleep", interrupt)
+        assert trained.run_test(data, **slow(trained)) is None
+    assert "Detached" in capsys.readouterr().out
+    job = last_job(trained)
+    assert job.is_open
+    with pytest.raises(OperationError, match=f"Test {job.job_id} of .*final.safetensors"):
+        trained.end()
+    trained.wait()
+    assert trained.get_tests()["test_id"].iloc[-1] == job.job_id
+
+
+def interrupt(_seconds):
+    raise KeyboardInterrupt
+
+
+def test_cancel_current_cancels_it(trained, data, folder):
+    trained.run_predict(data, **slow(trained, pause=0.5), wait=False)
+    wait_until(lambda: last_job(trained).status == "running", "the prediction to begin")
+    trained.cancel_current()
+    assert last_job(trained).status == "cancelled"
+    assert list(folder.iterdir()) == []
+
+
+def test_a_mistake_in_the_spec_fails_it_with_the_traceback(trained, data):
+    with pytest.raises(JobError, match=r"ValueError: the user's own mistake(.|\n)*specs/inferring.py.*line \d+"):
+        trained.run_test(data, **slow(trained, fault="raise"))
+    assert "the user's own mistake" in (trained.path / "jobs" / str(last_job(trained).job_id) / "job.log").read_text()
+
+
+def test_a_spec_that_kills_its_process_fails_it_in_the_end(trained, data):
+    with pytest.raises(JobError, match=r"exited with code 1 while it worked on a part of this\. .* last of 3 attempts"):
+        trained.run_predict(data, **slow(trained, fault="exit"))
+
+
+def test_weights_that_do_not_fit_are_told(trained, data):
+    with pytest.raises(JobError, match=r"do not fit the model(.|\n)*size mismatch for 0\.weight"):
+        trained.run_test(data, **slow(trained, width=9))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, ConfigError, "lacks run_id or model_tag"),
+        ({"config": {}}, ConfigError, "lacks model_tag, which goes with config"),
+        ({"model_tag": "x.pt"}, ConfigError, "the model_tag pathway lacks config"),
+        ({"run_id": 1, "model_tag": "x.pt"}, ConfigError, "not both"),
+        ({"run_id": 1, "config": {}}, ConfigError, "config belongs to the model_tag pathway"),
+        ({"model_tag": "x.pt", "config": {}, "epoch_checkpoint": 1}, ConfigError, "belongs to the run_id pathway"),
+        ({"model_tag": "no/such.pt", "config": {}}, ObjectNotFoundError, r"no checkpoint .*no/such\.pt"),
+        ({"model_tag": "x.pt", "config": {"optimzer": 1}}, ConfigError, "looks like the training key 'optimizer'"),
+        ({"run_id": "1"}, ConfigError, "run_id must be a whole number from 1, not '1'"),
+        ({"run_id": 1, "batch_size": 0}, ConfigError, "batch_size must be a whole number from 1, not 0"),
+        ({"run_id": 99}, NotFoundError, "Run 99 of experiment 'inference' does not exist; its runs are 1"),
+        ({"run_id": 1, "epoch_checkpoint": 3}, NotFoundError, "no checkpoint of epoch 3; it has those of epochs 1, 2"),
+    ],
+)
+def test_arguments_are_those_of_one_pathway(trained, data, folder, arguments, error, message):
+    torch.save({}, "x.pt")
+    with pytest.raises(error, match=message):
+        trained.run_test(data, **arguments)
+    with pytest.raises(error, match=message):
+        trained.run_predict(data, **arguments)
+
+
+def test_the_partition_and_the_format_are_checked(trained, data):
+    without = DataHandle({"train": data.esf_of("train")})
+    with pytest.raises(DataError, match="run_test needs a test partition; give DataHandle a 'test' locator"):
+        trained.run_test(without, run_id=1)
+    with pytest.raises(DataError, match="run_predict needs a predict partition"):
+        trained.run_predict(without, run_id=1)
+    with pytest.raises(ConfigError, match="file_format must be one of 'csv', 'parquet', not 'xlsx'"):
+        trained.run_predict(data, run_id=1, file_format="xlsx")
+
+
+def test_epochs_need_epoch_checkpoints_and_weights_a_commit(data, tmp_path, folder):
+    with engine_home(tmp_path / "home", slots=1, tracking=False, device="cpu"):
+        experiment = Experiment(SPECS / "inferring.py", "no epochs")
+        experiment.run_fit(data, LEAF)
+        with pytest.raises(OperationError, match="Create the experiment with epoch_checkpoints=True"):
+            experiment.run_test(data, run_id=1, epoch_checkpoint=1)
+        experiment.run_fit(data, {**LEAF, "user_knobs": {**KNOBS, "width": "many"}})
+        with pytest.raises(OperationError, match=r"Run 2 \(failed\) has no weights yet"):
+            experiment.run_predict(data, run_id=2)
+        experiment.end()
+        with pytest.raises(OperationError, match="has ended"):
+            experiment.run_test(data, run_id=1)
+
+
+def test_a_large_prediction_survives_kills_half_way(trained, tmp_path, folder):
+    rows, size = 100_000, 500
+    large = DataHandle({"predict": write_table(tmp_path / "large.csv", rows, 3, labels=False)})
+    config = {**KNOBS, "plain": True}
+    trained.run_predict(large, model_tag=checkpoint(trained), config=config, batch_size=size, wait=False)
+    job = last_job(trained)
+    wait_until(lambda: minibatches(trained, job) >= 50, "a quarter of the prediction")
+    kill("slot-0")
+    wait_until(lambda: minibatches(trained, job) >= 100, "half of the prediction")
+    kill("controller")
+    trained.wait()
+    predicted = pd.read_csv(folder / "predictions_final.csv", converters={"logits": json.loads})
+    table = rows_of(large, "predict")
+    assert predicted["id"].tolist() == table["id"].tolist()
+    assert predicted["logits"].tolist() == plain_logits(table, load_file(checkpoint(trained)), size)
+
+
+def plain_logits(table, weights, size):
+    """What the model gives where nothing is drawn."""
+    model = plain_spec().create_model(KNOBS)
+    model.load_state_dict(weights)
+    model.eval()
+    features = torch.tensor(table[["a", "b"]].to_numpy(), dtype=torch.float32)
+    with torch.no_grad():
+        return [row for part in features.split(size) for row in model(part).tolist()]

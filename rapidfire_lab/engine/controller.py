@@ -312,7 +312,8 @@ class Controller:
         why = self._killed.pop(slot, None)
         told = f"was killed. {why}" if why else reason
         last = f"This was the last of {self._settings.max_attempts} attempts at the same place."
-        explanation = f"{why or f'The process of its slot {reason} while it trained this run.'} {last}"
+        working = "worked on a part of this" if state and state.job is not None else "trained this run"
+        explanation = f"{why or f'The process of its slot {reason} while it {working}.'} {last}"
         with self._journal.transaction():
             self._journal.add_event(f"Slot {slot} {told}", level="warning")
             self._ledger.feed(SlotDown(slot, explanation))

@@ -53,7 +53,7 @@ def _from_run(request: SubmitJob, ledger: Ledger, experiment: ExperimentRecord) 
     name = f"predictions_run{run.run_id}{epoch}"
     key = _add(request, ledger, experiment, name, config=run.leaf, seed=fit.seed, weights="")
     job = ledger.journal.job(key)
-    layout.begin_job(job.job_id, weights)
+    _begin(layout, job.job_id, weights)
     ledger.journal.update_job(key, weights=str(layout.job_weights(job.job_id)))
     return key
 
@@ -63,8 +63,18 @@ def _from_tag(request: SubmitJob, ledger: Ledger, experiment: ExperimentRecord) 
     stem = PurePosixPath(request.model_tag or "").stem
     name = f"predictions_{_FOREIGN.sub('_', stem)[:_LONGEST_NAME]}"
     key = _add(request, ledger, experiment, name, config=config, seed=_DEFAULT_SEED, weights=request.weights or "")
-    ExperimentLayout(Path(experiment.path)).begin_job(ledger.journal.job(key).job_id, [])
+    _begin(ExperimentLayout(Path(experiment.path)), ledger.journal.job(key).job_id, [])
     return key
+
+
+def _begin(layout: ExperimentLayout, job_id: int, weights: list[Path]) -> None:
+    try:
+        layout.begin_job(job_id, weights)
+    except OSError as error:
+        message = (
+            f"{layout.job(job_id)} cannot be made ({error.strerror or error}). Make room on that disk, or mend it."
+        )
+        raise OperationError(message) from error
 
 
 def _add(

@@ -90,9 +90,9 @@ class JobLedger:
 
     def _lose(self, lost: PartLost) -> None:
         self._journal.update_part(lost.job, lost.part, state="waiting", minibatches=0, deaths=lost.deaths)
-        if lost.reason is not None:
-            job = self._journal.job(lost.job)
-            self._event(job, f"{job_name(job)} lost part {lost.part + 1}: {lost.reason}", level="warning")
+        job = self._journal.job(lost.job)
+        why = f", as it could not be saved: {lost.unsaved}" if lost.unsaved else ""
+        self._event(job, f"{job_name(job)}: part {lost.part + 1} is to be done again{why}", level="warning")
 
     def progress(self, lease: int, minibatches: int) -> None:
         held = self._ledger.scheduler.board.holder(lease)

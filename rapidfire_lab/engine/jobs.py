@@ -44,8 +44,8 @@ class PartLost:
     job: int
     part: int
     deaths: int
-    reason: str | None
-    """None where it was dropped on request."""
+    """Of all attempts at this part; no more than before where it was dropped on request."""
+    unsaved: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,10 @@ class JobBoard:
             return self._done(job, event, held)
         if event.outcome == "failed":
             return self._end(job, JobEnded(job.key, "failed"))
-        reason = (event.reason or "unknown") if event.outcome == "unsaved" else None
-        return self._lose(job, event.lease, reason)
+        if event.outcome == "unsaved":
+            unsaved = event.reason or "unknown"
+            return self._lose(job, event.lease, f"No attempt could be saved: {unsaved}", unsaved)
+        return self._lose(job, event.lease, None)
 
     def lose_slot(self, slot: int, reason: str) -> list[PartLost | JobEnded]:
         """What follows from the death of a slot."""
@@ -193,11 +195,14 @@ class JobBoard:
             job.waiting = [job.parts]
         return []
 
-    def _lose(self, job: JobState, lease: int, reason: str | None) -> list[PartLost | JobEnded]:
+    def _lose(
+        self, job: JobState, lease: int, reason: str | None, unsaved: str | None = None
+    ) -> list[PartLost | JobEnded]:
+        """Have a part wait again; without a reason nobody is to blame."""
         held = self._release(job, lease)
         deaths = job.deaths.get(held.part, 0) + (reason is not None)
         job.deaths[held.part] = deaths
-        lost: list[PartLost | JobEnded] = [PartLost(lease, job.key, held.part, deaths, reason)]
+        lost: list[PartLost | JobEnded] = [PartLost(lease, job.key, held.part, deaths, unsaved)]
         if deaths >= self._max_attempts:
             return lost + self._end(job, JobEnded(job.key, "failed", reason))
         job.waiting = sorted({*job.waiting, held.part})

@@ -31,8 +31,3 @@ class JobQueries(JournalConnection):
         query = "SELECT coalesce(sum(minibatches), 0) AS done FROM job_parts WHERE job = ?"
         count: int = self._one(query, (job,))["done"]
         return count
-
-    def part_of(self, lease: int) -> PartRecord | None:
-        """The part that a lease was granted for, and not another one since."""
-        rows = self._all("SELECT * FROM job_parts WHERE lease = ?", (lease,))
-        return to_record(rows[0], PartRecord) if rows else None

@@ -83,9 +83,13 @@ class JournalReader(MetricQueries, LogQueries, PolicyQueries, JobQueries):
         return [row["run_id"] for row in self._all(query, (experiment_id, run_id))]
 
     def is_training(self) -> bool:
-        """Whether a run of any experiment is queued or running."""
-        # The words stand in the query, so that SQLite can see that the index of active runs serves.
-        return bool(self._all("SELECT 1 FROM runs WHERE status IN ('queued', 'running') LIMIT 1"))
+        """Whether a run of any experiment is queued or running, or a test or prediction under way."""
+        # The words stand in the query, so that SQLite can see that the indexes of what is active serve.
+        query = (
+            "SELECT 1 FROM runs WHERE status IN ('queued', 'running')"
+            " UNION ALL SELECT 1 FROM jobs WHERE status IN ('queued', 'running') LIMIT 1"
+        )
+        return bool(self._all(query))
 
     def run(self, experiment_id: int, run_id: int) -> RunRecord | None:
         rows = self._all("SELECT * FROM runs WHERE experiment_id = ? AND run_id = ?", (experiment_id, run_id))

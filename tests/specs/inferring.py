@@ -14,7 +14,9 @@ class MLSpec:
         self.for_prediction = mode == "predict"
 
     def row_prep(self, row, cfg, mode):
-        features = torch.tensor([row["a"], row["b"]], dtype=torch.float32) + 0.01 * torch.rand(2) + self.shift
+        features = torch.tensor([row["a"], row["b"]], dtype=torch.float32)
+        if not cfg.get("plain"):
+            features = features + 0.01 * torch.rand(2) + self.shift
         prepared = {"features": features}
         return prepared if self.for_prediction else {**prepared, "label": torch.tensor(int(row["label"]))}
 
@@ -25,7 +27,7 @@ class MLSpec:
         if mode in ("test", "predict"):
             time.sleep(cfg.get("pause", 0.0))
             misbehave(cfg.get("fault"), minibatch["features"])
-        noise = 0.01 * torch.rand(len(minibatch["features"]), 1)
+        noise = 0.0 if cfg.get("plain") else 0.01 * torch.rand(len(minibatch["features"]), 1)
         logits = model(minibatch["features"] + noise)
         outputs = {"logits": logits, "predictions": logits.argmax(dim=1)}
         if mode == "predict":
