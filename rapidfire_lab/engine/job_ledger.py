@@ -12,6 +12,8 @@ from rapidfire_lab.engine.jobs import GrantPart, JobEnded, JobState, PartEnded, 
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.protocol import Infer, JobKind, PartDone
 
+_NO_RUN = 0
+
 if TYPE_CHECKING:
     from rapidfire_lab.engine.ledger import Ledger
     from rapidfire_lab.journal import JobRecord, PartRecord
@@ -62,11 +64,9 @@ class JobLedger:
     def _message(self, grant: GrantPart, job: JobRecord) -> Infer:
         experiment = self._journal.experiment_by_id(job.experiment_id)
         layout = ExperimentLayout(Path(experiment.path))
-        parts = self._journal.parts(job.id)
-        is_last = grant.part == parts[-1].part
+        is_last = grant.part == self._journal.last_part(job.id)
         rows = job.batch_size * minibatches_per_part(-(-job.rows // job.batch_size))
         result = layout.job_part(job.job_id, grant.part, grant.lease)
-        sources = [str(layout.job_part(job.job_id, part.part, part.lease or 0)) for part in parts[:-1]]
         kind: JobKind = "test" if job.kind == "test" else "predict"
         return Infer(
             lease=grant.lease,
@@ -85,8 +85,13 @@ class JobLedger:
             first_row=grant.part * rows,
             end_row=min(job.rows, (grant.part + 1) * rows),
             result=job.target if is_last and job.target is not None else str(result),
-            sources=sources if is_last else None,
+            sources=self._results(layout, job) if is_last else None,
         )
+
+    def _results(self, layout: ExperimentLayout, job: JobRecord) -> list[str]:
+        """Files of all parts but the last, in order."""
+        *parts, _ = self._journal.parts(job.id)
+        return [str(layout.job_part(job.job_id, part.part, part.lease or 0)) for part in parts]
 
     def _lose(self, lost: PartLost) -> None:
         self._journal.update_part(lost.job, lost.part, state="waiting", minibatches=0, deaths=lost.deaths)
@@ -134,8 +139,11 @@ class JobLedger:
             self._track(job, json.loads(job.metrics))
 
     def _track(self, job: JobRecord, metrics: dict[str, float]) -> None:
-        """Have the tracker add the metrics of a test to its run."""
-        run = self._journal.run(job.experiment_id, job.run_id) if job.run_id is not None else None
+        """Have the tracker add the metrics of a test to its run, or make a run for the test of a model tag."""
+        if job.run_id is None:
+            self._ledger.track(_NO_RUN, "tag_test", {"job": job.id})
+            return
+        run = self._journal.run(job.experiment_id, job.run_id)
         if run is not None and run.status != "deleted":
             epoch = job.epoch if job.epoch is not None else run.completed_epochs
             self._ledger.track(run.id, "test", {"metrics": metrics, "epoch": epoch, "time": job.ended})

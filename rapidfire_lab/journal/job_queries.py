@@ -26,6 +26,11 @@ class JobQueries(JournalConnection):
         rows = self._all("SELECT * FROM job_parts WHERE job = ? ORDER BY part", (job,))
         return [to_record(row, PartRecord) for row in rows]
 
+    def last_part(self, job: int) -> int:
+        """Number of the part that puts the results of the others together."""
+        last: int = self._one("SELECT max(part) AS last FROM job_parts WHERE job = ?", (job,))["last"]
+        return last
+
     def minibatches_done(self, job: int) -> int:
         """How many minibatches of a job are through, also of parts that are not done yet."""
         query = "SELECT coalesce(sum(minibatches), 0) AS done FROM job_parts WHERE job = ?"

@@ -110,7 +110,8 @@ class Inference:
         counted = []
         for positions, minibatch, result in self._forward(minibatches, keep_going):
             metrics = EpochMetrics(self._named)
-            count_minibatch(metrics, self._hooks, result, minibatch, "test", len(positions))
+            with torch.no_grad():
+                count_minibatch(metrics, self._hooks, result, minibatch, "test", len(positions))
             counted.append(metrics.to_plain())
         return counted
 

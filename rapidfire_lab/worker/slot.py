@@ -417,9 +417,11 @@ class Slot:
 
         def keep_going() -> None:
             nonlocal reported, minibatches
-            if time.monotonic() - reported >= _REPORT_SECONDS and part.sources is None:
+            if time.monotonic() - reported >= _REPORT_SECONDS:
                 reported = time.monotonic()
-                self._send(Progress(lease=part.lease, step=minibatches, loss=None, points=[]))
+                self._tell_saved()  # what was trained here before need not wait for this
+                if part.sources is None:
+                    self._send(Progress(lease=part.lease, step=minibatches, loss=None, points=[]))
             self._read_messages(part)
             if self._preempted:
                 raise DiscardedError
