@@ -38,6 +38,11 @@ _TOO_LONG = (
     "step_timeout_seconds). The run's log tells where it was. Should it need longer, raise the setting (0 sets no "
     "limit), restart the engine with `rapidfire-lab stop-engine` and resume the run."
 )
+_PART_TOO_LONG = (
+    "After {} minibatches of a part, one took longer than {:g} s (the engine setting step_timeout_seconds). job.log "
+    "tells where it was. Should it need longer, raise the setting (0 sets no limit), restart the engine with "
+    "`rapidfire-lab stop-engine` and ask again."
+)
 _KEPT_REPLIES = 1_000
 """More than can be asked while a client still repeats its question."""
 
@@ -352,7 +357,8 @@ class Controller:
     def _part_done(self, message: protocol.PartDone) -> None:
         self._preempts.pop(message.lease, None)
         self._progress.pop(message.lease, None)
-        with self._journal.transaction():  # what a power cut takes is made again
+        # Files are dropped on the strength of a job's end; a part alone can be done again.
+        with self._journal.transaction(durable=self._ledger.jobs.ends_job(message)):
             self._ledger.jobs.part_done(message)
         if message.outcome != "failed":
             self._node.slots_are_fine()
@@ -366,7 +372,9 @@ class Controller:
                 del self._preempts[slot.lease]
                 self._kill(slot, now, _LATE.format(self._settings.stop_grace_seconds))
         for index, step in self._node.overdue(now):
-            self._kill(self._scheduler.slots[index], now, _TOO_LONG.format(step, self._settings.step_timeout_seconds))
+            slot = self._scheduler.slots[index]
+            why = _TOO_LONG if slot.job is None else _PART_TOO_LONG
+            self._kill(slot, now, why.format(step, self._settings.step_timeout_seconds))
 
     def _kill(self, slot: SlotState, now: float, why: str) -> None:
         """Kill a slot that works on a lease; it gets no other, even should it come to an end of this one yet."""

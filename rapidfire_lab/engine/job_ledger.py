@@ -104,6 +104,11 @@ class JobLedger:
         if held is not None:
             self._journal.update_part(held.job, held.part, minibatches=minibatches)
 
+    def ends_job(self, done: PartDone) -> bool:
+        """Whether a job is over with this, unless attempts at it were."""
+        held = self._ledger.scheduler.board.holder(done.lease)
+        return held is not None and (done.outcome == "failed" or held.part == self._journal.last_part(held.job))
+
     def part_done(self, done: PartDone) -> None:
         """Commit a part. One that is no longer held is refused: only its slot becomes free."""
         held = self._ledger.scheduler.board.holder(done.lease)
