@@ -16,6 +16,7 @@ from rapidfire_lab import ConfigError, DataError, DataHandle, Experiment, JobErr
 from rapidfire_lab.errors import ObjectNotFoundError
 from tests import plain_inference
 from tests.conftest import SPECS, engine_home, kill, wait_until
+from tests.storage.conftest import aws, bucket, clients, proxy, running_proxy, s3_port  # noqa: F401 - fixtures
 
 SIZE = 7
 ROWS = 200
@@ -109,6 +110,16 @@ def test_a_test_is_the_plain_loop(trained, data, which):
     assert table["rows"].item() == ROWS
     recorded = trained.get_tests().iloc[-1]
     assert {name: recorded[name] for name in expected} == expected
+
+
+@on_two_slots
+def test_a_checkpoint_in_s3(trained, data, bucket, clients):  # noqa: F811
+    clients[60].put_object(Bucket=bucket, Key="models/mine.safetensors", Body=checkpoint(trained).read_bytes())
+    tag = f"s3://{bucket}/models/mine.safetensors"
+    table = trained.run_test(data, model_tag=tag, config={**KNOBS, "named_metrics": ["top1_accuracy"]})
+    expected = plain_inference.metrics(plain_spec(), LEAF, load_file(checkpoint(trained)), rows_of(data, "test"), 64)
+    assert {name: table[name].item() for name in expected} == expected
+    assert table["model_tag"].item() == tag
 
 
 @on_one_and_two_slots

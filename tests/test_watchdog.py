@@ -28,7 +28,8 @@ def watched(points, tmp_path_factory):
         alone = Experiment(SPECS / "paced.py", "alone")
         weights = experiment.path / "runs" / str(NEIGHBOURS[0]) / "checkpoints" / "final.safetensors"
         hanging = {"width": 20, "pause": 0.0, "fault": HUNG[2]}
-        alone.run_test(DataHandle({"test": points.esf_of("validation")}), None, weights, hanging, wait=False)
+        # Three minibatches in a part: what ends the sleep of the first does not end that of the second.
+        alone.run_test(DataHandle({"test": points.esf_of("train")}), None, weights, hanging, batch_size=2, wait=False)
         alone.run_fit(points, neighbours, num_chunks=1)
         alone.wait()
         alone.end()
@@ -57,7 +58,7 @@ def test_a_hung_run_fails_with_what_to_do(watched, run_id):
 @pytest.mark.parametrize("run_id", HUNG)
 def test_the_log_of_the_run_tells_where_it_hung(watched, run_id):
     log = (watched[0].path / "runs" / str(run_id) / "run.log").read_text()
-    assert log.count("[rapidfire-lab] After step") == log.count("most recent call first") == 2
+    assert log.count("[rapidfire-lab] After step") == log.count("Current thread ") == 2
     assert "misbehave" in log if run_id == 1 else "compute_forward" in log
     assert run(watched[0], run_id).traceback in log
 
@@ -70,7 +71,8 @@ def test_a_test_that_hangs_fails_in_the_same_way(watched):
     for words in ("After 0 minibatches of a part", "longer than 4 s", "ask again", "last of 2 attempts"):
         assert words in job.error
     log = (alone.path / "jobs" / str(job.job_id) / "job.log").read_text()
-    assert log.count("[rapidfire-lab] After 0") == log.count("most recent call first") == 2
+    # Both slots hang with a part, until one part has hung twice.
+    assert min(log.count("[rapidfire-lab] After 0"), log.count("Current thread ")) >= 2
     assert "compute_forward" in log
 
 
@@ -81,7 +83,7 @@ def test_the_log_of_the_experiment_tells_of_each_attempt(watched):
         engine = [event.message for event in reader.events(None)]
     assert mine.count("Run 1 lost its slot and goes back to step 0") == 2
     assert sum("was killed. After step" in message for message in engine) == 4
-    assert sum("was killed. After 0 minibatches" in message for message in engine) == 2
+    assert sum("was killed. After 0 minibatches" in message for message in engine) >= 2
 
 
 @pytest.mark.parametrize("run_id", [SLOW, PACED])
