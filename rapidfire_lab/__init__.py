@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ConfigError,
         DataError,
         EngineError,
+        JobError,
         NotFoundError,
         OperationError,
         PolicyError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         StorageError,
     )
     from rapidfire_lab.experiment import Experiment
+    from rapidfire_lab.model_files import load_model
     from rapidfire_lab.spec import MLSpec
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "EngineError",
     "Experiment",
     "GridSearch",
+    "JobError",
     "List",
     "MLSpec",
     "NotFoundError",
@@ -60,6 +63,7 @@ __all__ = [
     "StaleError",
     "StorageError",
     "__version__",
+    "load_model",
 ]
 
 _HOMES = {
@@ -69,6 +73,7 @@ _HOMES = {
         "ConfigError",
         "DataError",
         "EngineError",
+        "JobError",
         "NotFoundError",
         "OperationError",
         "PolicyError",
@@ -78,6 +83,7 @@ _HOMES = {
         "StorageError",
     ),
     "experiment": ("Experiment",),
+    "model_files": ("load_model",),
     "spec": ("MLSpec",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -4,10 +4,11 @@
 
     <bucket>/<prefix>/<experiment>/
       experiment.json                  whose artifacts these are; stored first
-      metrics.csv, runs.csv, operations.csv, log.csv
+      metrics.csv, tests.csv, runs.csv, operations.csv, log.csv
       spec.json, spec/                 source of the MLSpec
       runs/<run_id>/run.log, metrics.csv, checkpoints/final.*, checkpoints/epoch-<n>.*
-      predictions_*, predictions/      wherever the experiment's folder has some
+      jobs/<job_id>/job.log            of tests and predictions
+      predictions/                     what run_predict wrote, wherever that is
       manifest.json                    SHA-256 and size of all of these; stored last
 
 Nothing local is changed. Secrets in configs are hidden, as everywhere where others may look.
@@ -25,6 +26,7 @@ import pandas as pd
 
 from rapidfire_lab.configs.secrets import hide_secrets
 from rapidfire_lab.errors import ObjectNotFoundError, OperationError, StorageError
+from rapidfire_lab.inference import test_results
 from rapidfire_lab.journal import MetricPoint
 from rapidfire_lab.results import epoch_results, operations, runs_info
 from rapidfire_lab.storage import Options, open_store, publish
@@ -41,10 +43,8 @@ OWNER = "experiment.json"
 _PLACES = (
     "spec.json",
     "spec/**/*",
-    "predictions_*",
-    "predictions/**/*",
     "runs/*/run.log",
-    "runs/*/predictions_*",
+    "jobs/*/job.log",
     "runs/*/checkpoints/final.*",
 )
 _EPOCHS = "runs/*/checkpoints/epoch-*"
@@ -116,7 +116,7 @@ class Artifacts:
         if not self._is_ours():
             self._store.put_bytes(self._owner(), self._key(OWNER))
         with tempfile.TemporaryDirectory(prefix="rapidfire_lab-") as made:
-            files = {**self._kept(Path(made)), **self._made(Path(made))}
+            files = {**self._kept(Path(made)), **self._made(Path(made)), **self._predictions()}
             with shown(f"Saving {self.address}") as on_progress:
                 options = Options(workers, on_progress)
                 return len(publish(self._store, files, options=options, folder=self._experiment.name, verify=True))
@@ -148,6 +148,16 @@ class Artifacts:
         found = (path for place in self._places for path in sorted(root.glob(place)) if _is_plain(root, path))
         return {path.relative_to(root).as_posix(): _without_secrets(path, made / "metadata") for path in found}
 
+    def _predictions(self) -> dict[str, Path]:
+        """Files that are still there; of two with one name, in different folders, the later has its job's number."""
+        files: dict[str, Path] = {}
+        for job in self._journal.jobs(self._experiment.id):
+            path = Path(job.target or "")
+            if job.status == "completed" and job.target and path.is_file():
+                name = f"predictions/{path.name}"
+                files[name if files.get(name, path) == path else f"predictions/{job.job_id}/{path.name}"] = path
+        return files
+
     def _made(self, folder: Path) -> dict[str, Path]:
         """Files of what the journal knows."""
         (folder / OWNER).write_bytes(self._owner())
@@ -162,6 +172,7 @@ class Artifacts:
         experiment = self._experiment.id
         runs = [run for run in self._journal.runs(experiment) if run.status != "deleted"]
         yield "metrics.csv", epoch_results(self._journal, runs)
+        yield "tests.csv", test_results(self._journal.jobs(experiment))
         yield "runs.csv", _in_json(runs_info(self._journal, experiment, runs), "config")
         yield "operations.csv", _in_json(operations(self._journal, experiment), "arguments")
         yield "log.csv", self._log()

@@ -51,6 +51,10 @@ class TransferCancelledError(StorageError):
     """A transfer was cancelled; the next one goes on from what is there."""
 
 
+class JobError(RapidfireLabError, RuntimeError):
+    """A test or a prediction failed, or was cancelled."""
+
+
 ERRORS: dict[str, type[RapidfireLabError]] = {
     cls.__name__: cls
     for cls in (
@@ -63,6 +67,7 @@ ERRORS: dict[str, type[RapidfireLabError]] = {
         OperationError,
         NotFoundError,
         StaleError,
+        JobError,
         StorageError,
         ObjectNotFoundError,
         TransferCancelledError,

@@ -18,6 +18,7 @@ from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
 from rapidfire_lab.engine.protocol import AddPolicy, CreateExperiment, EndExperiment, RemovePolicy, SubmitFit
 from rapidfire_lab.errors import ConfigError, DataError, NotFoundError, OperationError, SpecError
+from rapidfire_lab.inference import JobRequest, progress_of, refuse_failed, test_results
 from rapidfire_lab.policies.control import PolicyControl
 from rapidfire_lab.policies.source import source_of
 from rapidfire_lab.policies.view import RunViews
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.configs import ConfigGroup
     from rapidfire_lab.display import RunView
     from rapidfire_lab.engine.protocol import OperationName
-    from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
+    from rapidfire_lab.journal import ExperimentRecord, JobRecord, JournalReader, RunRecord
     from rapidfire_lab.policies.run_policy import Policy
 
 _LOOK_SECONDS = 0.1
@@ -173,7 +174,7 @@ class Experiment:
         self._wait_for(run_ids, view)
 
     def wait(self, run_ids: Iterable[int] | None = None, *, timeout: float | None = None) -> None:
-        """Wait until runs have ended: the given ones, or all.
+        """Wait until runs have ended: the given ones, or all, with all tests and predictions.
 
         Raises
         ------
@@ -185,14 +186,16 @@ class Experiment:
     def _wait_for(self, run_ids: list[int] | None, view: RunView | None, timeout: float | None = None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            if self._active(run_ids):
+            if self._goes_on(run_ids):
                 self._client.start()
-            while self._active(run_ids) and self._engine_goes_on():
+            while self._goes_on(run_ids) and self._engine_goes_on():
                 looked = time.monotonic()
                 if view is not None:
                     view.update()
                 if deadline is not None and looked > deadline:
-                    message = f"Runs {self._active(run_ids)} are still training after {timeout} s."
+                    active = self._active(run_ids)
+                    what = f"Runs {active} are still training" if active else "A test or prediction is under way"
+                    message = f"{what} after {timeout} s."
                     raise TimeoutError(message)
                 # A large table takes its time: looking must not take the cores from training.
                 time.sleep(max(_LOOK_SECONDS, _LOOK_SHARE * (time.monotonic() - looked)))
@@ -215,6 +218,14 @@ class Experiment:
         self._client.start()
         return True
 
+    def _goes_on(self, run_ids: list[int] | None) -> bool:
+        """Whether any of these runs goes on or, for None, anything at all."""
+        return bool(self._active(run_ids)) or (run_ids is None and self._has_open_jobs())
+
+    def _has_open_jobs(self) -> bool:
+        experiment = self._record().id
+        return any(job.experiment_id == experiment for job in self._reader().open_jobs())
+
     def _active(self, run_ids: list[int] | None) -> list[int]:
         active = self._reader().active_run_ids(self._record().id)
         return active if run_ids is None else sorted(set(run_ids).intersection(active))
@@ -224,6 +235,136 @@ class Experiment:
         from rapidfire_lab.display import show_runs
 
         show_runs(self._client.home, self._reader(), self.name, None).follow()
+
+    # Inference
+
+    def run_test(
+        self,
+        data_handle: DataHandle,
+        run_id: int | None = None,
+        model_tag: str | Path | None = None,
+        config: Mapping[str, Any] | None = None,
+        epoch_checkpoint: int | None = None,
+        batch_size: int = 64,
+        *,
+        wait: bool = True,
+    ) -> pd.DataFrame | None:
+        """Test a model on the ``test`` partition, on all slots that are free, while runs train on.
+
+        Give ``run_id``, or ``model_tag`` with ``config``.
+
+        Parameters
+        ----------
+        data_handle
+            Handle with a ``test`` partition.
+        run_id
+            A run of this experiment: its final weights or, while it trains, those of its last commit.
+        model_tag
+            Checkpoint to test instead: path, ``file://``, ``s3://`` or ``gs://`` address, as `rapidfire_lab.load_model`
+            takes them; a ``state_dict`` or a dictionary that has one. It is loaded into what ``create_model`` makes.
+        config
+            Knobs for the spec, with a ``model_tag``; training keys may be missing. ``named_metrics`` are counted.
+        epoch_checkpoint
+            Use the weights of this epoch of the run, from 1. Needs ``Experiment(..., epoch_checkpoints=True)``.
+        batch_size
+            Examples in a minibatch. It changes memory, speed and, in the last digits, results.
+        wait
+            Show progress until the test is over. Interrupting detaches: it goes on, ``get_tests`` has its result, and
+            ``cancel_current`` ends it. With False the call returns once it is in the engine's journal.
+
+        Returns
+        -------
+        One row with ``test_id``, ``run_id``, ``epoch``, ``model_tag``, ``rows``, ``test_loss`` (where
+        ``compute_forward`` gives a loss), named and custom metrics. None when nobody waited for the end.
+
+        Raises
+        ------
+        ConfigError, DataError, StorageError
+            When an argument is missing or belongs to the other pathway; when data or checkpoint cannot be used.
+        OperationError
+            When there is no such run or epoch, or the experiment has ended.
+        JobError
+            When the test failed, with the traceback of the spec's code, or was cancelled.
+        """
+        asked = JobRequest("test", data_handle, run_id, model_tag, config, epoch_checkpoint, batch_size)
+        job = self._run_job(asked, wait=wait)
+        if job is None:
+            return None
+        table = test_results([job]).dropna(axis="columns", how="all")
+        print(table.to_string(index=False))
+        return table
+
+    def run_predict(
+        self,
+        data_handle: DataHandle,
+        run_id: int | None = None,
+        model_tag: str | Path | None = None,
+        config: Mapping[str, Any] | None = None,
+        epoch_checkpoint: int | None = None,
+        batch_size: int = 64,
+        *,
+        file_format: str = "csv",
+        wait: bool = True,
+    ) -> Path | None:
+        """Predict for the ``predict`` partition, on all slots that are free, while runs train on.
+
+        They go to ``predictions_run<id>[_epoch<n>].csv``, or ``predictions_<name of the checkpoint>.csv``, in the
+        working folder: ``id`` and every output of ``compute_forward``, a row per example in the order of the
+        partition; what is no single value is a JSON list. A file of that name is replaced once the new one is whole.
+
+        Parameters
+        ----------
+        data_handle
+            Handle with a ``predict`` partition.
+        run_id, model_tag, config, epoch_checkpoint, batch_size, wait
+            As for `run_test`.
+        file_format
+            ``"csv"`` or ``"parquet"``, which keeps the outputs' types.
+
+        Returns
+        -------
+        Path of the file; None when nobody waited for the end, whereupon the file still appears.
+
+        Raises
+        ------
+        As `run_test`.
+        """
+        asked = JobRequest("predict", data_handle, run_id, model_tag, config, epoch_checkpoint, batch_size, file_format)
+        job = self._run_job(asked, wait=wait)
+        if job is None or job.target is None:
+            return None
+        print(f"Predictions are in {job.target}")
+        return Path(job.target)
+
+    def get_tests(self) -> pd.DataFrame:
+        """Metrics of all completed tests, one row per test, as `run_test` returns them."""
+        return test_results(self._reader().jobs(self._record().id))
+
+    def _run_job(self, asked: JobRequest, *, wait: bool) -> JobRecord | None:
+        """Have the engine do a job; gives it once it is completed, or None if nobody waited for that."""
+        self._refuse_changed_spec()
+        request = asked.prepare(self.name, self._client.home.data)
+        key = self._client.request(request, timeout=60.0)["job"]
+        if not wait or not self._follow_job(key):
+            return None
+        job = self._reader().job(key)
+        refuse_failed(job)
+        return job
+
+    def _follow_job(self, key: int) -> bool:
+        """Show a job's progress until it is over; False where it goes on without us."""
+        try:
+            with progress_of(self._reader().job(key)) as show:
+                while self._reader().job(key).is_open:
+                    if not self._engine_goes_on():
+                        return False
+                    show(self._reader().minibatches_done(key))
+                    time.sleep(_LOOK_SECONDS)
+                show(self._reader().minibatches_done(key))
+        except KeyboardInterrupt:
+            print("\nDetached: this goes on. wait() waits for its end, cancel_current() cancels it.")
+            return False
+        return True
 
     # Control
 
@@ -385,8 +526,11 @@ class Experiment:
         return result
 
     def cancel_current(self) -> None:
-        """Stop all runs that are training or waiting to; they can be resumed. Waits until they have stopped."""
-        if self._active(None):
+        """Stop all runs that are training or waiting to; they can be resumed. Waits until they have stopped.
+
+        Tests and predictions that are under way are cancelled.
+        """
+        if self._goes_on(None):
             self._operate("cancel", [])
         self._wait_for(None, None, None)
 
@@ -492,8 +636,9 @@ class Experiment:
         Raises
         ------
         OperationError
-            When runs are still training: call ``wait()`` or ``cancel_current()`` first. When epoch checkpoints are to
-            be saved that were not kept; when another experiment of this name is saved there already.
+            When runs, tests or predictions are still under way: call ``wait()`` or ``cancel_current()`` first. When
+            epoch checkpoints are to be saved that were not kept; when another experiment of this name is saved there
+            already.
         StorageError
             When something could not be saved, naming bucket, key and cause. What is on this machine stays.
         """

@@ -139,6 +139,17 @@ class EpochMetrics:
             message = f"{hook} gives a metric the name {taken[0]!r}, which the engine uses itself; choose another."
             raise SpecError(message)
 
+    def add_pass(self, later: EpochMetrics) -> None:
+        """Add what was counted of the minibatches that come next.
+
+        Where ``later`` is of a single minibatch, the sums are bit for bit those of one pass over all.
+        """
+        self._loss_sum += later._loss_sum
+        self._examples += later._examples
+        for name, (hits, total) in later._hits.items():
+            self._hits[name] = (self._hits[name][0] + hits, self._hits[name][1] + total)
+        self._rows += later._rows
+
     def to_plain(self) -> dict[str, Any]:
         return {
             "loss_sum": self._loss_sum,
@@ -202,8 +213,8 @@ def _storable(name: str, value: Any) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_storable(name, item) for item in value)
     message = (
-        f"compute_metrics gave a {_kind(value)} for {name!r}. While training, give numbers, strings, tensors, "
-        "numpy arrays of numbers, or lists and dictionaries of them, which a checkpoint can hold."
+        f"compute_metrics gave a {_kind(value)} for {name!r}. In training and tests, give numbers, strings, "
+        "tensors, numpy arrays of numbers, or lists and dictionaries of them, which a file can hold."
     )
     raise SpecError(message)
 

@@ -6,10 +6,7 @@ class in a notebook costs nothing.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-from rapidfire_lab.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,32 +82,30 @@ class MLSpec:
         It is called in a process of its own, on a spec of which no other hook was called.
         """
 
-    def load_model(self, model_tag: str) -> Any:
+    def load_model(self, model_tag: str, *, allow_pickle: bool = False) -> Any:
         """Load a checkpoint for use in ``create_model``; provided, not to be overridden.
 
         Parameters
         ----------
         model_tag
-            Path or ``file://`` address of a ``.safetensors`` file or of a ``.pt``/``.pth`` file of plain tensors.
+            Path, or ``file://``, ``s3://`` or ``gs://`` address, of a ``.safetensors`` file, a ``.pt`` file or the
+            ``.json`` file beside a checkpoint of ours; ``rapidfire_lab.load_model`` has more.
+        allow_pickle
+            Load a ``.pt`` file that holds more than tensors and plain data, which runs code that is in the file: only
+            for files that you trust as you trust your own code.
 
         Returns
         -------
-        A dictionary of tensors, or whatever plain data the ``.pt`` file holds. Nothing is unpickled.
+        A dictionary of tensors, or whatever the ``.pt`` file holds.
+
+        Raises
+        ------
+        StorageError, DataError
+            When it cannot be found or fetched, or read.
         """
-        path = Path(model_tag.removeprefix("file://")).expanduser()
-        if "://" in model_tag and not model_tag.startswith("file://"):
-            message = f"load_model: {model_tag} is not a local path; only local checkpoints can be loaded."
-            raise SpecError(message)
-        if not path.is_file():
-            message = f"load_model: there is no checkpoint {path}."
-            raise SpecError(message)
-        if path.suffix == ".safetensors":
-            from rapidfire_lab.worker.checkpoint import load_weights
+        from rapidfire_lab.model_files import load_model
 
-            return load_weights(path)
-        import torch
-
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return load_model(model_tag, allow_pickle=allow_pickle)
 
 
 REQUIRED_HOOKS = ("row_prep", "create_model", "compute_forward")

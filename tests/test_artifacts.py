@@ -32,7 +32,7 @@ from tests.storage.fault_proxy import FAULTS
 
 SPEC = SPECS / "paced.py"
 HUSH = "hush-hush"
-TABLES = {"experiment.json", "metrics.csv", "runs.csv", "operations.csv", "log.csv"}
+TABLES = {"experiment.json", "metrics.csv", "tests.csv", "runs.csv", "operations.csv", "log.csv"}
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,17 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ended(home, points):
-    """An experiment that kept every epoch, and has predictions."""
+def ended(home, points, tmp_path_factory):
+    """An experiment that kept every epoch, with predictions in two folders, of which one is not there any more."""
     experiment = Experiment(SPEC, "ended", epoch_checkpoints=True)
     experiment.run_fit(points, [paced_config(width, api_key=HUSH) for width in (4, 8)])
-    (experiment.path / "predictions_run1.csv").write_text("id,prediction\n1,2\n")
-    (experiment.path / "predictions").mkdir()
-    (experiment.path / "predictions/predictions_run2.parquet").write_bytes(b"rows")
+    rows = points.locators["validation"]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for run_id in (1, 2, 2):
+            monkeypatch.chdir(tmp_path_factory.mktemp("notebook"))
+            path = experiment.run_predict(DataHandle({"predict": rows}), run_id=run_id)
+            if run_id == 1:
+                path.unlink()
     (experiment.path / "runs/1/.hidden").write_bytes(b"")
     experiment.end()
     return experiment
@@ -97,8 +101,10 @@ def test_everything_is_saved_and_a_repetition_sends_nothing(ended, bucket, proxy
     assert f"files are saved in s3://{bucket}/outputs/ended" in capsys.readouterr().out
     saved = contents(open_store(f"s3://{bucket}/outputs"), "ended")
     kept = {key for key in before if "/state/" not in key and ".hidden" not in key}
-    assert set(saved) == kept | TABLES | {"runs/1/metrics.csv", "runs/2/metrics.csv"}
-    assert {"runs/2/checkpoints/epoch-1.safetensors", "predictions/predictions_run2.parquet", "spec/paced.py"} < kept
+    predictions = {"predictions/predictions_run2.csv", "predictions/3/predictions_run2.csv"}
+    assert set(saved) == kept | TABLES | {"runs/1/metrics.csv", "runs/2/metrics.csv"} | predictions
+    assert {"runs/2/checkpoints/epoch-1.safetensors", "spec/paced.py"} < kept
+    assert {saved[name].count(b"\n") for name in predictions} == {65}
     assert differing(saved, before) == {key for key in kept if re.fullmatch(r"runs/\d/checkpoints/.*\.json", key)}
     assert not any(HUSH.encode() in content for content in saved.values())
     assert files_of(ended) == before

@@ -11,7 +11,7 @@ import warnings
 
 import pytest
 
-from rapidfire_lab import Experiment
+from rapidfire_lab import DataHandle, Experiment
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.mlflow_store import make_store
@@ -33,6 +33,11 @@ def tracked(points, tmp_path_factory):
         experiment.wait()
         experiment.clone(1, {"pause": 0.0}, warm_start=True)
         experiment.wait()
+        held_out = DataHandle({"test": points.esf_of("validation")})
+        experiment.run_test(held_out, run_id=1)
+        weights = experiment.path / "runs" / "1" / "checkpoints" / "final.safetensors"
+        knobs = {"width": 4, "pause": 0.0, "hf_token": "hf_secret", "named_metrics": ["top1_accuracy"]}
+        experiment.run_test(held_out, model_tag=weights, config=knobs)
         wait_until(lambda: EngineClient().status()["unsent"] == 0, "the outbox to be empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -46,7 +51,22 @@ def test_runs_have_their_mlflow_ids(tracked):
     experiment, client = tracked
     ids = list(experiment.get_runs_info()["mlflow_run_id"])
     found = client.search_runs([client.get_experiment_by_name("tracked").experiment_id])
-    assert sorted(ids) == sorted(run.info.run_id for run in found)
+    of_runs = [run.info.run_id for run in found if "rapidfire_lab.run_id" in run.data.tags]
+    assert sorted(ids) == sorted(of_runs)
+
+
+def test_a_test_is_with_its_run_and_one_of_a_model_tag_has_a_run_of_its_own(tracked):
+    experiment, client = tracked
+    of_run, of_tag = experiment.get_tests().to_dict("records")
+    for name in ("test_loss", "test_top1_accuracy"):
+        [point] = client.get_metric_history(experiment.get_runs_info()["mlflow_run_id"][0], name)
+        assert (point.step, point.value) == (2, of_run[name.replace("test_top1", "top1")])
+    found = client.search_runs([client.get_experiment_by_name("tracked").experiment_id])
+    [alone] = [run for run in found if "rapidfire_lab.test_id" in run.data.tags]
+    assert alone.data.tags["rapidfire_lab.model_tag"].endswith("final.safetensors")
+    assert alone.data.metrics == {"test_loss": of_tag["test_loss"], "test_top1_accuracy": of_tag["top1_accuracy"]}
+    assert alone.data.params["user_knobs.hf_token"] == "***"
+    assert alone.info.status == "FINISHED"
 
 
 def test_params_tags_and_status(tracked):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rapidfire_lab import Experiment
+from rapidfire_lab import DataHandle, Experiment
 from tests.conftest import SPECS, engine_home, paced_config
 from tests.contract import assert_same_weights, final_weights, minibatch_losses
 
@@ -26,7 +26,12 @@ def watched(points, tmp_path_factory):
         experiment.run_fit(points, [*configs, paced_config(pause=0.7, epochs=1), *neighbours], num_chunks=1)
         experiment.end()
         alone = Experiment(SPECS / "paced.py", "alone")
+        weights = experiment.path / "runs" / str(NEIGHBOURS[0]) / "checkpoints" / "final.safetensors"
+        hanging = {"width": 20, "pause": 0.0, "fault": HUNG[2]}
+        # Three minibatches in a part: what ends the sleep of the first does not end that of the second.
+        alone.run_test(DataHandle({"test": points.esf_of("train")}), None, weights, hanging, batch_size=2, wait=False)
         alone.run_fit(points, neighbours, num_chunks=1)
+        alone.wait()
         alone.end()
         yield experiment, alone
 
@@ -58,6 +63,19 @@ def test_the_log_of_the_run_tells_where_it_hung(watched, run_id):
     assert run(watched[0], run_id).traceback in log
 
 
+def test_a_test_that_hangs_fails_in_the_same_way(watched):
+    alone = watched[1]
+    with alone.reader() as reader:
+        [job] = reader.jobs(reader.experiment(alone.name).id)
+    assert job.status == "failed"
+    for words in ("After 0 minibatches of a part", "longer than 4 s", "ask again", "last of 2 attempts"):
+        assert words in job.error
+    log = (alone.path / "jobs" / str(job.job_id) / "job.log").read_text()
+    # Both slots hang with a part, until one part has hung twice.
+    assert min(log.count("[rapidfire-lab] After 0"), log.count("Current thread ")) >= 2
+    assert "compute_forward" in log
+
+
 def test_the_log_of_the_experiment_tells_of_each_attempt(watched):
     experiment = watched[0]
     with experiment.reader() as reader:
@@ -65,6 +83,7 @@ def test_the_log_of_the_experiment_tells_of_each_attempt(watched):
         engine = [event.message for event in reader.events(None)]
     assert mine.count("Run 1 lost its slot and goes back to step 0") == 2
     assert sum("was killed. After step" in message for message in engine) == 4
+    assert sum("was killed. After 0 minibatches" in message for message in engine) >= 2
 
 
 @pytest.mark.parametrize("run_id", [SLOW, PACED])

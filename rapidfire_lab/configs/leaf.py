@@ -37,6 +37,15 @@ def normalise(config: Mapping[str, Any]) -> dict[str, Any]:
     ConfigError
         Naming the key by its full path, as in 'train.optimizer.name'.
     """
+    return _normalise(config, complete=True)
+
+
+def normalise_for_inference(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Do the same with a config that nothing is trained with: training keys may be missing, and are then missing."""
+    return _normalise(config, complete=False)
+
+
+def _normalise(config: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
     if isinstance(config, Config):
         config = config.canonical()
     if not isinstance(config, Mapping):
@@ -46,7 +55,7 @@ def normalise(config: Mapping[str, Any]) -> dict[str, Any]:
     _check_knob_names(user_knobs)
     other_keys = () if "train" in config else tuple(user_knobs)
     return {
-        "train": normalise_training(plain(sections["train"], "train"), other_keys),
+        "train": normalise_training(plain(sections["train"], "train"), other_keys, complete=complete),
         "user_knobs": user_knobs,
         "named_metrics": normalise_metrics(plain(sections["named_metrics"], "named_metrics")),
         "fsdp_layer_cls": _layer_names(sections["fsdp_layer_cls"]),

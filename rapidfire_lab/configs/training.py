@@ -13,7 +13,9 @@ _PRECISIONS = ("fp32", "bf16", "fp16")
 _INTERVALS = ("epoch", "step")
 
 
-def normalise_training(train: Mapping[str, Any], other_keys: tuple[str, ...] = ()) -> dict[str, Any]:
+def normalise_training(
+    train: Mapping[str, Any], other_keys: tuple[str, ...] = (), *, complete: bool = True
+) -> dict[str, Any]:
     """Check plain training knobs and fill in the defaults.
 
     Parameters
@@ -22,6 +24,8 @@ def normalise_training(train: Mapping[str, Any], other_keys: tuple[str, ...] = (
         The section as plain data.
     other_keys
         Keys beside the training keys of a flat config; one may be a missing key misspelt.
+    complete
+        Whether what training cannot do without must be there.
     """
     for key in train:
         if key not in TRAIN_KEYS:
@@ -29,10 +33,10 @@ def normalise_training(train: Mapping[str, Any], other_keys: tuple[str, ...] = (
                 f"'train.{key}' is no training key ({did_you_mean(key, TRAIN_KEYS)}); "
                 "knobs of your own belong under 'user_knobs'",
             )
-    if missing := [key for key in _REQUIRED if key not in train]:
+    if complete and (missing := [key for key in _REQUIRED if key not in train]):
         raise ConfigError(_describe_missing(missing, other_keys))
     filled = {**_DEFAULTS, **train}
-    return {key: check(filled[key], f"train.{key}") for key, check in _CHECKS.items()}
+    return {key: check(filled[key], f"train.{key}") for key, check in _CHECKS.items() if key in filled}
 
 
 def _describe_missing(missing: list[str], other_keys: tuple[str, ...]) -> str:

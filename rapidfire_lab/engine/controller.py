@@ -11,7 +11,7 @@ import msgspec
 import zmq
 
 import rapidfire_lab
-from rapidfire_lab.engine import operations, policies, protocol, requests
+from rapidfire_lab.engine import inference, operations, policies, protocol, requests
 from rapidfire_lab.engine.children import exit_reason
 from rapidfire_lab.engine.policy_line import PolicyLine
 from rapidfire_lab.engine.scheduler import DrainAsked, SlotDown, SlotDying, SlotUp
@@ -40,6 +40,11 @@ _TOO_LONG = (
     "After step {}, a minibatch or the end of an epoch took longer than {:g} s (the engine setting "
     "step_timeout_seconds). The run's log tells where it was. Should it need longer, raise the setting (0 sets no "
     "limit), restart the engine with `rapidfire-lab stop-engine` and resume the run."
+)
+_PART_TOO_LONG = (
+    "After {} minibatches of a part, one took longer than {:g} s (the engine setting step_timeout_seconds). job.log "
+    "tells where it was. Should it need longer, raise the setting (0 sets no limit), restart the engine with "
+    "`rapidfire-lab stop-engine` and ask again."
 )
 _KEPT_REPLIES = 1_000
 """More than can be asked while a client still repeats its question."""
@@ -76,7 +81,7 @@ class Controller:
 
     def run(self) -> None:
         """Serve until told to stop, or until idle for long enough."""
-        self._node.want_slots(len(self._scheduler.live_runs()))
+        self._node.want_slots(self._scheduler.useful_slots)
         self._policies.call()
         self._tell_slots()
         while not self._finished():
@@ -141,7 +146,7 @@ class Controller:
                 continue
             self._receive(identity, frame)
 
-    def _receive(self, identity: bytes, frame: bytes) -> None:
+    def _receive(self, identity: bytes, frame: bytes) -> None:  # noqa: C901 - one line per message
         try:
             message = protocol.decode_to_controller(frame)
         except (msgspec.MsgspecError, RecursionError) as error:
@@ -161,6 +166,8 @@ class Controller:
                 self._tell_slots()
             case protocol.LeaseDone():
                 self._lease_done(message)
+            case protocol.PartDone():
+                self._part_done(message)
             case protocol.TrackerReady():
                 self._tracker = identity
                 self._send(identity, protocol.OutboxGrew())
@@ -230,7 +237,8 @@ class Controller:
 
     def _after_changes(self) -> None:
         self._tell_slots()
-        self._node.want_slots(len(self._scheduler.live_runs()))
+        self._ledger.jobs.remove_obsolete()
+        self._node.want_slots(self._scheduler.useful_slots)
 
     def _look_up(self, request: protocol.Status | protocol.CheckClone) -> dict[str, Any]:
         """Answer what changes nothing, outside of any transaction."""
@@ -246,7 +254,7 @@ class Controller:
             self._journal.forget_replies(time.time() - _REPLY_LIFE, keep=_KEPT_REPLIES)
         return frame
 
-    def _dispatch(self, request: protocol.Request) -> dict[str, Any]:
+    def _dispatch(self, request: protocol.Request) -> dict[str, Any]:  # noqa: PLR0911 - one line per request
         match request:
             case protocol.CreateExperiment():
                 return requests.create_experiment(request, self._ledger, self._home)
@@ -254,6 +262,8 @@ class Controller:
                 return requests.end_experiment(request, self._ledger)
             case protocol.SubmitFit():
                 return requests.submit_fit(request, self._ledger)
+            case protocol.SubmitJob():
+                return inference.submit_job(request, self._ledger)
             case protocol.RunOperation():
                 return operations.operate(request, self._ledger)
             case protocol.AddPolicy() | protocol.RemovePolicy():
@@ -275,6 +285,7 @@ class Controller:
                     "slot": slot.index,
                     "phase": slot.phase,
                     "run": slot.run,
+                    "job": slot.job,
                     "pid": self._node.slot_pid(slot.index),
                 }
                 for slot in self._scheduler.slots.values()
@@ -312,10 +323,12 @@ class Controller:
         why = self._killed.pop(slot, None)
         told = f"was killed. {why}" if why else reason
         last = f"This was the last of {self._settings.max_attempts} attempts at the same place."
-        explanation = f"{why or f'The process of its slot {reason} while it trained this run.'} {last}"
+        working = "worked on a part of this" if state and state.job is not None else "trained this run"
+        explanation = f"{why or f'The process of its slot {reason} while it {working}.'} {last}"
         with self._journal.transaction():
             self._journal.add_event(f"Slot {slot} {told}", level="warning")
             self._ledger.feed(SlotDown(slot, explanation))
+        self._ledger.jobs.remove_obsolete()
         self._tell_slots()
 
     def _collect_progress(self, message: protocol.Progress) -> None:
@@ -347,6 +360,16 @@ class Controller:
         self._tell_slots()
         self._policies.call()
 
+    def _part_done(self, message: protocol.PartDone) -> None:
+        self._preempts.pop(message.lease, None)
+        self._progress.pop(message.lease, None)
+        # Files are dropped on the strength of a job's end; a part alone can be done again.
+        with self._journal.transaction(durable=self._ledger.jobs.ends_job(message)):
+            self._ledger.jobs.part_done(message)
+        if message.outcome != "failed":
+            self._node.slots_are_fine()
+        self._after_changes()
+
     def _kill_overdue(self) -> None:
         """Kill slots whose user code does not come back, after a stop or delete or at all."""
         now = time.monotonic()
@@ -355,15 +378,21 @@ class Controller:
                 del self._preempts[slot.lease]
                 self._kill(slot, now, _LATE.format(self._settings.stop_grace_seconds))
         for index, step in self._node.overdue(now):
-            self._kill(self._scheduler.slots[index], now, _TOO_LONG.format(step, self._settings.step_timeout_seconds))
+            slot = self._scheduler.slots[index]
+            why = _TOO_LONG if slot.job is None else _PART_TOO_LONG
+            self._kill(slot, now, why.format(step, self._settings.step_timeout_seconds))
 
     def _kill(self, slot: SlotState, now: float, why: str) -> None:
         """Kill a slot that works on a lease; it gets no other, even should it come to an end of this one yet."""
-        if slot.run is None or slot.dying:
+        if slot.lease is None or slot.dying:
             return
         self._scheduler.handle(SlotDying(slot.index))
         self._killed[slot.index] = why
-        self._ledger.write_log(slot.run, f"{why} Its process is killed, which was here:")
+        told = f"{why} Its process is killed, which was here:"
+        if slot.run is not None:
+            self._ledger.write_log(slot.run, told)
+        elif slot.job is not None:
+            self._ledger.jobs.write_log(slot.job, told)
         self._node.kill_slot(slot.index, now)
 
     def _tracked(self, message: protocol.Tracked) -> None:
@@ -375,7 +404,7 @@ class Controller:
             self._send(self._tracker, protocol.OutboxGrew())
 
     def _exit_when_idle(self) -> None:
-        if self._scheduler.live_runs():
+        if self._scheduler.useful_slots:
             self._last_contact = time.monotonic()
         elif time.monotonic() - self._last_contact > self._settings.idle_minutes * 60:
             self.drain()

@@ -7,6 +7,9 @@
       runs/<run_id>/run.log               what user code printed
       runs/<run_id>/state/lease-*         the last two checkpoints to go on from, named after who made them
       runs/<run_id>/state/lease-0.*       the checkpoint of another run that a warm start begins with
+      jobs/<job_id>/job.log               what user code printed in a test or prediction
+      jobs/<job_id>/weights.*             the weights that it uses, until it is over
+      jobs/<job_id>/parts/                its results so far, until it is over
       runs/<run_id>/checkpoints/final.safetensors, final.json, epoch-<n>.safetensors, epoch-<n>.json
 """
 
@@ -57,6 +60,19 @@ class ExperimentLayout:
 
     def final_weights(self, run_id: int) -> Path:
         return self.checkpoints(run_id) / "final.safetensors"
+
+    def job(self, job_id: int) -> Path:
+        return self.root / "jobs" / str(job_id)
+
+    def job_log(self, job_id: int) -> Path:
+        return self.job(job_id) / "job.log"
+
+    def job_weights(self, job_id: int) -> Path:
+        return self.job(job_id) / "weights.safetensors"
+
+    def job_part(self, job_id: int, part: int, lease: int) -> Path:
+        """Result of a part, named after who made it."""
+        return self.job(job_id) / "parts" / f"part-{part}-{lease}"
 
     def _state_folder(self, run_id: int) -> Path:
         return self.run(run_id) / "state"
@@ -128,6 +144,21 @@ class ExperimentLayout:
             if path.name not in kept and int(path.name.partition("lease-")[2].partition(".")[0]) < max(leases):
                 path.unlink(missing_ok=True)
         for path in self.checkpoints(run_id).glob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
+    def begin_job(self, job_id: int, weights: list[Path]) -> None:
+        """Make the folder of a job, and keep a checkpoint's files for it, whatever becomes of the run."""
+        (self.job(job_id) / "parts").mkdir(mode=0o700, parents=True, exist_ok=True)
+        for source in weights:
+            target = self.job_weights(job_id)
+            link_or_copy(source, target.with_suffix(".state.pt") if source.suffix == ".pt" else target)
+        for folder in (self.job(job_id), self.job(job_id).parent, self.root):
+            sync(folder)
+
+    def end_job(self, job_id: int) -> None:
+        """Free the disk of a job that is over; its log stays."""
+        shutil.rmtree(self.job(job_id) / "parts", ignore_errors=True)
+        for path in self.job(job_id).glob("weights.*"):
             path.unlink(missing_ok=True)
 
     def drop_run(self, run_id: int) -> None:

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import rapidfire_lab
+from rapidfire_lab.engine.job_ledger import JobLedger
+from rapidfire_lab.engine.jobs import GrantPart, JobEnded, PartLost
 from rapidfire_lab.engine.layout import ExperimentLayout
-from rapidfire_lab.engine.protocol import Grant, LeaseDone, Preempt, WarmStart
+from rapidfire_lab.engine.protocol import Grant, Infer, LeaseDone, Preempt, WarmStart
 from rapidfire_lab.engine.scheduler import (
     Event,
     GrantLease,
@@ -67,10 +69,11 @@ class Ledger:
         self.journal = journal
         self.scheduler = scheduler
         self._tracking = tracking
-        self.outgoing: list[tuple[int, Grant | Preempt]] = []
+        self.outgoing: list[tuple[int, Grant | Infer | Preempt]] = []
         """Messages to slots, by slot index."""
         self.outbox_grew = bool(journal.outbox_size())
         """Whether there is, or was, something for the tracker."""
+        self.jobs = JobLedger(self)
         self._obsolete: list[Path] = []
         self._told = journal.damaged_steps()
         """Steps of runs that have gone back further than what the tracker was told of them."""
@@ -91,6 +94,8 @@ class Ledger:
                 self._end(instruction)
             case RunWaits():
                 self._wait(instruction)
+            case GrantPart() | PartLost() | JobEnded():
+                self.jobs.carry_out(instruction)
 
     def _wait(self, waits: RunWaits) -> None:
         """Between two leases a run that has trained is still called running: it is in the rotation."""
@@ -171,6 +176,7 @@ class Ledger:
 
     def progress(self, lease: int, step: int, loss: float | None, points: list[MetricPoint]) -> None:
         """Take what a slot reports between commits."""
+        self.jobs.progress(lease, step)
         key = self.scheduler.lease_holder(lease)
         if key is None:
             return

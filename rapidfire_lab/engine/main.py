@@ -16,6 +16,8 @@ import psutil
 import rapidfire_lab
 from rapidfire_lab.engine.controller import Controller
 from rapidfire_lab.engine.home import EngineHome, EngineIdentity
+from rapidfire_lab.engine.job_ledger import job_state
+from rapidfire_lab.engine.jobs import JobAdded
 from rapidfire_lab.engine.launcher import MARKER_VARIABLE, is_alive
 from rapidfire_lab.engine.ledger import Ledger, run_state
 from rapidfire_lab.engine.lifeline import die_with_parent, name_process
@@ -47,6 +49,9 @@ def _recover(journal: JournalWriter, settings: EngineSettings) -> Ledger:
             ledger.feed(RunAdded(run_state(run, journal.fit(run.fit_id).num_chunks)))
             if run.wanted == "stopped":
                 ledger.feed(StopAsked(run.id))
+        journal.take_parts_back()
+        for job in journal.open_jobs():
+            ledger.feed(JobAdded(job_state(job, journal.parts(job.id))))
     return ledger
 
 

@@ -1,4 +1,4 @@
-"""What clients may ask of runs: stop, resume, delete, clone, and cancel for all of an experiment.
+"""What clients may ask of runs: stop, resume, delete, clone, and cancel for all of an experiment, jobs included.
 
 ``operate`` runs inside a durable journal transaction. An operation is carried out on all of its runs or, where it is
 not legal for one, on none: everything that can be refused is, before the scheduler hears of anything.
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.engine.clones import describe_clones, make_clones, plan_clones
 from rapidfire_lab.engine.ledger import run_state
-from rapidfire_lab.engine.requests import find_experiment, listed, live_experiment, stop_run
+from rapidfire_lab.engine.requests import cancel_jobs, find_experiment, find_run, live_experiment, run_or_none, stop_run
 from rapidfire_lab.engine.scheduler import DeleteAsked, ResumeAsked
-from rapidfire_lab.errors import NotFoundError, OperationError, StaleError
+from rapidfire_lab.errors import OperationError, StaleError
 from rapidfire_lab.journal import ACTIVE_STATUSES
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ LEGAL_STATUSES = {
 }
 """Statuses in which each operation is legal."""
 
-_MOST_RUNS = 1 << 62
 _RUN_ID = re.compile(r"[0-9]{1,18}")
 
 
@@ -46,6 +45,8 @@ def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
     steered = runs(request, ledger, experiment)
     for run in steered:
         _steer(request, ledger, run)
+    if request.operation == "cancel":
+        cancel_jobs(ledger, experiment)
     return {
         "run_ids": [run.run_id for run in steered],
         "operation_ids": [_record(request, ledger, run, run.run_id, {}) for run in steered],
@@ -65,7 +66,7 @@ def check_clone(request: CheckClone, ledger: Ledger) -> dict[str, Any]:
 def _check_seen(seen: dict[str, str], ledger: Ledger, experiment: ExperimentRecord) -> None:
     """Refuse what was asked on the strength of statuses that are no more."""
     for run_id, was in seen.items():
-        run = _run_or_none(ledger, experiment, int(run_id)) if _RUN_ID.fullmatch(run_id) else None
+        run = run_or_none(ledger, experiment, int(run_id)) if _RUN_ID.fullmatch(run_id) else None
         status = run.status if run else "unknown"
         if status != was:
             message = (
@@ -88,25 +89,10 @@ def _chosen_runs(request: RunOperation, ledger: Ledger, experiment: ExperimentRe
 
 
 def _legal_runs(operation: str, run_ids: list[int], ledger: Ledger, experiment: ExperimentRecord) -> list[RunRecord]:
-    runs = [_run(ledger, experiment, run_id) for run_id in dict.fromkeys(run_ids)]
+    runs = [find_run(ledger, experiment, run_id) for run_id in dict.fromkeys(run_ids)]
     for run in runs:
         _check_legal(operation, run)
     return runs
-
-
-def _run(ledger: Ledger, experiment: ExperimentRecord, run_id: int) -> RunRecord:
-    run = _run_or_none(ledger, experiment, run_id)
-    if run is None or run.status == "deleted":
-        known = [other.run_id for other in ledger.journal.runs(experiment.id) if other.status != "deleted"]
-        gone = "was deleted" if run else "does not exist"
-        message = f"Run {run_id} of experiment {experiment.name!r} {gone}; its runs are {listed(known)}."
-        raise NotFoundError(message)
-    return run
-
-
-def _run_or_none(ledger: Ledger, experiment: ExperimentRecord, run_id: int) -> RunRecord | None:
-    # The journal's integers have 64 bits.
-    return ledger.journal.run(experiment.id, run_id) if run_id < _MOST_RUNS else None
 
 
 def _check_legal(operation: str, run: RunRecord) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from rapidfire_lab.engine.jobs import PartOutcome
 from rapidfire_lab.journal.records import MetricPoint
 
 API_LEVEL = 3
@@ -21,6 +22,12 @@ not begun as the base lease's checkpoint is damaged."""
 
 OperationName = Literal["stop", "resume", "delete", "clone", "cancel"]
 """What can be asked of runs."""
+
+
+JobKind = Literal["test", "predict"]
+"""What a job does; also the partition that it does it on, and the mode that hooks are called in."""
+
+FileFormat = Literal["csv", "parquet"]
 
 
 class Message(msgspec.Struct, kw_only=True, tag=True):
@@ -88,6 +95,29 @@ class CheckClone(Message):
     changes: list[dict[str, Any]]
     warm_start: bool = False
     continue_position: bool = False
+
+
+class SubmitJob(Message):
+    """Test or predict with the weights of a run, or with those of a file.
+
+    ``weights`` and ``weights_sha256`` are the file that ``model_tag`` led to; ``folder`` is where a prediction is to be
+    written.
+    """
+
+    request_id: str
+    experiment: str
+    kind: JobKind
+    data: dict[str, Any]
+    batch_size: int
+    run_id: int | None = None
+    epoch: int | None = None
+    model_tag: str | None = None
+    weights: str | None = None
+    weights_sha256: str | None = None
+    config: dict[str, Any] | None = None
+    """Of a model tag; a run has its own."""
+    folder: str | None = None
+    file_format: FileFormat = "csv"
 
 
 class AddPolicy(Message):
@@ -168,6 +198,18 @@ class LeaseDone(Message):
     traceback: str | None = None
     fall_back: int = 0
     """Of a damaged base: the earlier lease whose checkpoint is whole, at ``step`` and ``completed_epochs``."""
+
+
+class PartDone(Message):
+    """End of a part of a job. Its result is on the disk before this is sent, if the outcome says so."""
+
+    lease: int
+    outcome: PartOutcome
+    seconds: float = 0.0
+    metrics: dict[str, float] | None = None
+    """Of a test, once all is put together."""
+    error: str | None = None
+    traceback: str | None = None
 
 
 class Carried(msgspec.Struct, kw_only=True):
@@ -269,6 +311,32 @@ class Grant(Message):
     warm_start: WarmStart | None = None
 
 
+class Infer(Message):
+    """Work on a part of a job: rows of its partition, or, with ``sources``, put the results of all parts together."""
+
+    lease: int
+    job: int
+    job_id: int
+    kind: JobKind
+    experiment: str
+    experiment_path: str
+    spec_hash: str
+    config: dict[str, Any]
+    data: dict[str, Any]
+    seed: int
+    weights: str
+    weights_sha256: str | None
+    """What the file must come to, where it is not the engine's own."""
+    batch_size: int
+    first_row: int
+    end_row: int
+    """After the last one."""
+    result: str
+    """File for the result of the part, or of all."""
+    sources: list[str] | None = None
+    """Files of all parts, in order."""
+
+
 class Preempt(Message):
     """End the lease after the present minibatch; ``discard`` when its work is not wanted."""
 
@@ -297,6 +365,7 @@ Request: TypeAlias = (
     | CreateExperiment
     | EndExperiment
     | SubmitFit
+    | SubmitJob
     | RunOperation
     | CheckClone
     | AddPolicy
@@ -310,13 +379,14 @@ ToController: TypeAlias = (
     | WarmStarted
     | LeaseTrained
     | LeaseDone
+    | PartDone
     | TrackerReady
     | Tracked
     | PoliciesReady
     | Deciding
     | Decided
 )
-FromController: TypeAlias = Reply | Grant | Preempt | Exit | OutboxGrew | Decide | DecisionTaken
+FromController: TypeAlias = Reply | Grant | Infer | Preempt | Exit | OutboxGrew | Decide | DecisionTaken
 
 _encoder = msgspec.msgpack.Encoder()
 _to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs import check_torch_names, normalise
 from rapidfire_lab.engine.home import require_private
+from rapidfire_lab.engine.job_ledger import job_name
+from rapidfire_lab.engine.jobs import JobCancelled
 from rapidfire_lab.engine.layout import ExperimentLayout, SpecInfo
 from rapidfire_lab.engine.ledger import run_state
 from rapidfire_lab.engine.scheduler import RunAdded, StopAsked
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.journal import ExperimentRecord, FitRecord, RunRecord
 
 _MOST_STEPS = 1 << 53
+_MOST_RUNS = 1 << 62
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
 
 
@@ -126,6 +129,11 @@ def end_experiment(request: EndExperiment, ledger: Ledger) -> dict[str, Any]:
             "Call wait() or cancel_current() first."
         )
         raise OperationError(message)
+    jobs = [job for job in ledger.journal.jobs(experiment.id) if job.is_open]
+    if jobs:
+        names = "; ".join(map(job_name, jobs))
+        message = f"Still under way in experiment {experiment.name!r}: {names}. Call wait() or cancel_current() first."
+        raise OperationError(message)
     if experiment.status == "live":
         end_live(ledger, experiment, "by its user")
     return {}
@@ -135,8 +143,16 @@ def end_live(ledger: Ledger, experiment: ExperimentRecord, why: str) -> None:
     for run in ledger.journal.runs(experiment.id):
         if run.status in ACTIVE_STATUSES:
             stop_run(ledger, run)
+    cancel_jobs(ledger, experiment)
     ledger.journal.end_experiment(experiment.id)
     ledger.journal.add_event(f"Experiment {experiment.name} ended {why}", experiment_id=experiment.id)
+
+
+def cancel_jobs(ledger: Ledger, experiment: ExperimentRecord) -> None:
+    """Cancel the tests and predictions of an experiment that are not over."""
+    for job in ledger.journal.jobs(experiment.id):
+        if job.is_open:
+            ledger.feed(JobCancelled(job.id))
 
 
 def stop_run(ledger: Ledger, run: RunRecord, by: str = "user") -> None:
@@ -163,6 +179,21 @@ def live_experiment(ledger: Ledger, name: str) -> ExperimentRecord:
 
 
 # Runs
+
+
+def find_run(ledger: Ledger, experiment: ExperimentRecord, run_id: int) -> RunRecord:
+    run = run_or_none(ledger, experiment, run_id)
+    if run is None or run.status == "deleted":
+        known = [other.run_id for other in ledger.journal.runs(experiment.id) if other.status != "deleted"]
+        gone = "was deleted" if run else "does not exist"
+        message = f"Run {run_id} of experiment {experiment.name!r} {gone}; its runs are {listed(known)}."
+        raise NotFoundError(message)
+    return run
+
+
+def run_or_none(ledger: Ledger, experiment: ExperimentRecord, run_id: int) -> RunRecord | None:
+    # The journal's integers have 64 bits.
+    return ledger.journal.run(experiment.id, run_id) if run_id < _MOST_RUNS else None
 
 
 def submit_fit(request: SubmitFit, ledger: Ledger) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Fairness: among waiting runs the one with the least ``share`` goes next. The sha
 data that a run has made, plus a handicap. The handicap has a run that joins begin at the level of the others, wherever
 it is itself, and has nobody catch up with more than ``CATCH_UP`` passes: so nobody starves anybody. What follows from
 it is proved in docs/architecture.md, section 4. Ties go to the run that the slot trained last (its state is still
-there), then to runs that belong to no slot yet, then by age.
+there), then to runs that belong to no slot yet, then by age. Beside runs there are jobs of inference (``jobs``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from rapidfire_lab.engine.chunks import Pace, next_boundary
+from rapidfire_lab.engine.jobs import GrantPart, JobAdded, JobBoard, JobCancelled, JobEnded, PartEnded, PartLost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,6 +81,8 @@ class SlotState:
     index: int
     phase: SlotPhase = "down"
     run: int | None = None
+    job: int | None = None
+    """It works on a run or on a job."""
     lease: int | None = None
     dying: bool = False
     """Its process is gone, and what it said last is still being read: it gets no more leases."""
@@ -161,6 +164,9 @@ Event = (
     | ResumeAsked
     | DeleteAsked
     | DrainAsked
+    | JobAdded
+    | JobCancelled
+    | PartEnded
 )
 
 
@@ -213,7 +219,7 @@ class RunWaits:
     handicap: float
 
 
-Instruction = GrantLease | PreemptLease | LeaseLost | RunEnded | RunWaits
+Instruction = GrantLease | PreemptLease | LeaseLost | RunEnded | RunWaits | GrantPart | PartLost | JobEnded
 
 
 class Scheduler:
@@ -222,6 +228,7 @@ class Scheduler:
     def __init__(self, *, last_lease: int = 0, max_attempts: int = 3) -> None:
         self.runs: dict[int, RunState] = {}
         self.slots: dict[int, SlotState] = {}
+        self.board = JobBoard(max_attempts)
         self.story: deque[Event | Instruction] = deque(maxlen=1_000)
         self._draining = False
         self._least: float | None = None
@@ -254,10 +261,15 @@ class Scheduler:
 
     @property
     def has_leases(self) -> bool:
-        """Whether something is being trained or saved."""
-        return bool(self._leases)
+        """Whether something is being trained or saved, or inferred."""
+        return bool(self._leases) or self.board.has_leases
 
-    def _transition(self, event: Event) -> list[Instruction]:  # noqa: C901 - one line per event
+    @property
+    def useful_slots(self) -> int:
+        """How many slots would all find work."""
+        return len(self.live_runs()) + self.board.open_parts()
+
+    def _transition(self, event: Event) -> list[Instruction]:  # noqa: C901, PLR0912 - one line per event
         match event:
             case RunAdded():
                 return self._add(event)
@@ -279,9 +291,17 @@ class Scheduler:
                 return []
             case DeleteAsked():
                 return self._delete(self.runs[event.run])
+            case JobAdded():
+                self.board.add(event.job)
+                return []
+            case JobCancelled():
+                return [*self._drop_parts(event.job), *self.board.cancel(event.job)]
+            case PartEnded():
+                return self._part_ended(event)
             case DrainAsked():
                 self._draining = True
-                return [preempt for run in self.runs.values() for preempt in self._preempt(run, discard=False)]
+                preempts = [preempt for run in self.runs.values() for preempt in self._preempt(run, discard=False)]
+                return preempts + [drop for job in self.board.jobs for drop in self._drop_parts(job)]
 
     def _add(self, event: RunAdded) -> list[Instruction]:
         self.runs[event.run.key] = event.run
@@ -324,7 +344,7 @@ class Scheduler:
 
     def _slot_down(self, event: SlotDown) -> list[Instruction]:
         slot = self.slots.setdefault(event.slot, SlotState(event.slot))
-        lease, slot.phase, slot.lease, slot.run = slot.lease, "down", None, None
+        lease, slot.phase, slot.lease, slot.run, slot.job = slot.lease, "down", None, None, None
         slot.dying = False
         trained = lease if lease in self._leases else None
         lost: list[Instruction] = []
@@ -332,7 +352,7 @@ class Scheduler:
             # What was only being saved is lost as well, and did not kill the slot.
             blamed = trained is not None and self._leases[trained][0] == run
             lost += self._lose(self.runs[run], event.reason, blamed=blamed)
-        return lost
+        return lost + self._without_failed(self.board.lose_slot(event.slot, event.reason))
 
     def _lose(
         self, run: RunState, reason: str, *, blamed: bool = True, unsaved: str | None = None
@@ -371,6 +391,8 @@ class Scheduler:
         self._release(event.lease)
         if event.lease not in self._leases:
             return []
+        if self.board.jobs:
+            self.board.trained(event.seconds, len(self.live_runs()))
         run = self.runs[self._leases[event.lease][0]]
         if event.outcome == "unsaved":
             reason = event.reason or "unknown"
@@ -403,8 +425,37 @@ class Scheduler:
         """Free the slot that worked on the lease, also when its run was deleted meanwhile."""
         for slot in self.slots.values():
             if slot.lease == lease:
-                slot.phase, slot.lease, slot.run = "idle", None, None
+                slot.phase, slot.lease, slot.run, slot.job = "idle", None, None, None
         return []
+
+    # Jobs
+
+    def _part_ended(self, event: PartEnded) -> list[Instruction]:
+        self._release(event.lease)
+        return self._without_failed(self.board.ended(event))
+
+    def _without_failed(self, followed: Iterable[PartLost | JobEnded]) -> list[Instruction]:
+        """Have the other slots of a job that failed drop its parts."""
+        told: list[Instruction] = []
+        for item in followed:
+            if isinstance(item, JobEnded):
+                told += self._drop_parts(item.job)
+            told.append(item)
+        return told
+
+    def _drop_parts(self, job: int) -> list[Instruction]:
+        """Have the slots that work for a job drop what they do."""
+        working = [slot for slot in self.slots.values() if slot.job == job and slot.phase == "busy"]
+        return [PreemptLease(slot.lease, slot.index, discard=True) for slot in working if slot.lease is not None]
+
+    def _grant_part(self, slot: SlotState, *, contended: bool) -> GrantPart | None:
+        """Have a slot that is free work for a job, if one may have it."""
+        job = self.board.next_job(contended=contended)
+        if job is None:
+            return None
+        self._last_lease += 1
+        slot.phase, slot.job, slot.lease = "busy", job.key, self._last_lease
+        return self.board.grant(job, self._last_lease, slot.index, contended=contended)
 
     def _stop(self, run: RunState) -> list[Instruction]:
         if run.phase not in ("leased", "saving"):
@@ -439,7 +490,10 @@ class Scheduler:
         grants: list[Instruction] = []
         for slot in sorted(idle, key=lambda slot: slot.index):
             candidates = [run for run in ready if run.phase == "waiting" or run.slot == slot.index]
-            if candidates:
+            part = self._grant_part(slot, contended=bool(candidates))
+            if part is not None:
+                grants.append(part)
+            elif candidates:
                 run = self._next_run(candidates, slot)
                 ready.remove(run)
                 grants.append(self._grant(run, slot))
@@ -496,13 +550,16 @@ class Scheduler:
                 raise AssertionError(run)
             if (run.phase == "saving" and not run.saving) or len(run.saving) > 2:  # noqa: PLR2004
                 raise AssertionError(run)
+        working = [(slot.lease, slot.index) for slot in self.slots.values() if slot.lease is not None]
+        self.board.check(working)
         waiting = any(run.phase == "waiting" for run in self.runs.values())
+        waiting |= any(job.waiting for job in self.board.jobs.values())
         if (
             waiting
             and not self._draining
             and any(slot.phase == "idle" and not slot.dying for slot in self.slots.values())
         ):
-            message = "a run waits while a slot is idle"
+            message = "a run or a part waits while a slot is idle"
             raise AssertionError(message)
         self._check_leads()
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-    from rapidfire_lab.journal import ExperimentRecord, MetricPoint, OutboxRecord, RunRecord
+    from rapidfire_lab.journal import ExperimentRecord, JobRecord, MetricPoint, OutboxRecord, RunRecord
 
 _log = logging.getLogger("rapidfire_lab.tracker")
 
@@ -73,13 +73,17 @@ class MlflowSink:
 
     def send(self, entry: OutboxRecord) -> str | None:
         """Send one outbox entry; returns the MLflow run id."""
+        payload = json.loads(entry.payload)
+        if entry.kind == "tag_test":
+            return self._send_tag_test(self._journal.job(payload["job"]))
         run = self._journal.run_by_key(entry.run)
         experiment = self._journal.experiment_by_id(run.experiment_id)
         client = self._client(experiment)
         mlflow_run = self._mlflow_run(client, experiment, run)
-        payload = json.loads(entry.payload)
         if entry.kind == "points":
             self._log_points(client, mlflow_run, run, payload)
+        elif entry.kind == "test":
+            self._log_test(client, mlflow_run, payload["metrics"], payload["time"], payload["epoch"])
         elif entry.kind == "status":
             self._set_status(client, mlflow_run, payload)
         return mlflow_run
@@ -105,20 +109,20 @@ class MlflowSink:
 
     def _mlflow_run(self, client: MlflowClient, experiment: ExperimentRecord, run: RunRecord) -> str:
         if run.id not in self._runs:
-            known = run.mlflow_run_id or self._find(client, experiment, run)
+            known = run.mlflow_run_id or self._find(client, experiment, created=run.created, run_id=run.run_id)
             known = known or self._create(client, experiment, run)
             if not run.mlflow_run_id:
                 self._describe(client, known, experiment, run)
             self._runs[run.id] = known
         return self._runs[run.id]
 
-    def _find(self, client: MlflowClient, experiment: ExperimentRecord, run: RunRecord) -> str | None:
-        """The run's MLflow run, when an earlier tracker made it and died before it could say so."""
+    def _find(self, client: MlflowClient, experiment: ExperimentRecord, **tags: float) -> str | None:
+        """The MLflow run with these tags, when an earlier tracker made it and died before it could say so."""
         from mlflow.entities import ViewType
 
         found = client.search_runs(
             [self._mlflow_experiment(client, experiment)],
-            filter_string=f"tags.`{_TAG}created` = '{run.created}' and tags.`{_TAG}run_id` = '{run.run_id}'",
+            filter_string=" and ".join(f"tags.`{_TAG}{name}` = '{value}'" for name, value in tags.items()),
             run_view_type=ViewType.ALL,
             max_results=1,
         )
@@ -145,22 +149,24 @@ class MlflowSink:
         return str(created.info.run_id)
 
     def _describe(self, client: MlflowClient, mlflow_run: str, experiment: ExperimentRecord, run: RunRecord) -> None:
-        """Log knobs and spec, unless an earlier tracker got to the end of it: the tag is set last.
-
-        Secrets among the knobs are masked: MLflow's store may be elsewhere, and others may read it.
-        """
-        from mlflow.entities import Param
-
+        """Log knobs and spec, unless an earlier tracker got to the end of it: the tag is set last."""
         if f"{_TAG}described" in client.get_run(mlflow_run).data.tags:
             return
-        knobs = flat_params(hide_secrets(run.leaf))
-        params = [Param(_name(name), value[:_LONGEST_PARAM]) for name, value in knobs.items()]
-        for start in range(0, len(params), _PARAMS_PER_CALL):
-            client.log_batch(mlflow_run, params=params[start : start + _PARAMS_PER_CALL])
+        self._log_params(client, mlflow_run, run.leaf)
         spec = ExperimentLayout(Path(experiment.path)).spec
         if spec.is_dir():
             client.log_artifacts(mlflow_run, str(spec), "spec")
         client.set_tag(mlflow_run, f"{_TAG}described", "yes")
+
+    @staticmethod
+    def _log_params(client: MlflowClient, mlflow_run: str, leaf: dict[str, Any]) -> None:
+        """Log knobs. Secrets among them are masked: MLflow's store may be elsewhere, and others may read it."""
+        from mlflow.entities import Param
+
+        knobs = flat_params(hide_secrets(leaf))
+        params = [Param(_name(name), value[:_LONGEST_PARAM]) for name, value in knobs.items()]
+        for start in range(0, len(params), _PARAMS_PER_CALL):
+            client.log_batch(mlflow_run, params=params[start : start + _PARAMS_PER_CALL])
 
     def _log_points(self, client: MlflowClient, mlflow_run: str, run: RunRecord, payload: dict[str, Any]) -> None:
         metrics = [
@@ -168,6 +174,36 @@ class MlflowSink:
             for per in ("step", "epoch")
             for point in self._journal.points(run.id, per=per, after_step=payload["after"], to_step=payload["to"])
         ]
+        for start in range(0, len(metrics), _METRICS_PER_CALL):
+            client.log_batch(mlflow_run, metrics=metrics[start : start + _METRICS_PER_CALL])
+
+    def _send_tag_test(self, job: JobRecord) -> str:
+        """Give the test of a model tag an MLflow run of its own."""
+        experiment = self._journal.experiment_by_id(job.experiment_id)
+        client = self._client(experiment)
+        mlflow_run = self._find(client, experiment, created=job.created, test_id=job.job_id)
+        mlflow_run = mlflow_run or self._create_tag_test(client, experiment, job)
+        self._log_params(client, mlflow_run, json.loads(job.config))
+        self._log_test(client, mlflow_run, json.loads(job.metrics or "{}"), job.ended or job.created, 0)
+        client.set_terminated(mlflow_run, "FINISHED")
+        return mlflow_run
+
+    def _create_tag_test(self, client: MlflowClient, experiment: ExperimentRecord, job: JobRecord) -> str:
+        tags = {"created": str(job.created), "test_id": str(job.job_id), "model_tag": str(job.model_tag)}
+        created = client.create_run(
+            self._mlflow_experiment(client, experiment),
+            start_time=int(job.created * 1_000),
+            run_name=f"test {job.job_id}",
+            tags={f"{_TAG}{name}": value for name, value in tags.items()},
+        )
+        return str(created.info.run_id)
+
+    @staticmethod
+    def _log_test(client: MlflowClient, mlflow_run: str, values: dict[str, float], time: float, epoch: int) -> None:
+        """Log the metrics of a test, at the epoch whose weights were tested."""
+        from mlflow.entities import Metric
+
+        metrics = [Metric(_name(f"test_{name}"), value, int(time * 1_000), epoch) for name, value in values.items()]
         for start in range(0, len(metrics), _METRICS_PER_CALL):
             client.log_batch(mlflow_run, metrics=metrics[start : start + _METRICS_PER_CALL])
 

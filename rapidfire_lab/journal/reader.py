@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rapidfire_lab.journal.job_queries import JobQueries
 from rapidfire_lab.journal.log_queries import LogQueries
 from rapidfire_lab.journal.metric_queries import MetricQueries
 from rapidfire_lab.journal.policy_queries import PolicyQueries
@@ -16,7 +17,7 @@ from rapidfire_lab.journal.records import (
 )
 
 
-class JournalReader(MetricQueries, LogQueries, PolicyQueries):
+class JournalReader(MetricQueries, LogQueries, PolicyQueries, JobQueries):
     """Questions to the journal. One instance serves one thread at a time."""
 
     def experiments(self) -> list[ExperimentRecord]:
@@ -82,9 +83,13 @@ class JournalReader(MetricQueries, LogQueries, PolicyQueries):
         return [row["run_id"] for row in self._all(query, (experiment_id, run_id))]
 
     def is_training(self) -> bool:
-        """Whether a run of any experiment is queued or running."""
-        # The words stand in the query, so that SQLite can see that the index of active runs serves.
-        return bool(self._all("SELECT 1 FROM runs WHERE status IN ('queued', 'running') LIMIT 1"))
+        """Whether a run of any experiment is queued or running, or a test or prediction under way."""
+        # The words stand in the query, so that SQLite can see that the indexes of what is active serve.
+        query = (
+            "SELECT 1 FROM runs WHERE status IN ('queued', 'running')"
+            " UNION ALL SELECT 1 FROM jobs WHERE status IN ('queued', 'running') LIMIT 1"
+        )
+        return bool(self._all(query))
 
     def run(self, experiment_id: int, run_id: int) -> RunRecord | None:
         rows = self._all("SELECT * FROM runs WHERE experiment_id = ? AND run_id = ?", (experiment_id, run_id))
@@ -118,7 +123,12 @@ class JournalReader(MetricQueries, LogQueries, PolicyQueries):
         return count
 
     def last_lease(self) -> int:
-        lease: int = self._one("SELECT coalesce(max(id), 0) AS last FROM leases")["last"]
+        """The last number that was given to a lease, of a run or of a part of a job."""
+        query = (
+            "SELECT max((SELECT coalesce(max(id), 0) FROM leases), (SELECT coalesce(max(lease), 0) FROM job_parts))"
+            " AS last"
+        )
+        lease: int = self._one(query)["last"]
         return lease
 
     def previous_lease(self, run: int, lease: int) -> int:

@@ -154,6 +154,59 @@ class PolicyRecord(msgspec.Struct, kw_only=True):
     created: float
 
 
+class JobRecord(msgspec.Struct, kw_only=True):
+    """A test or prediction. ``id`` is unique in the home, ``job_id`` counts within the experiment.
+
+    ``run_id`` and ``epoch`` tell whose weights it uses, or ``model_tag`` from where they are; ``weights`` is the file
+    with them. ``metrics`` is JSON, of a test that is completed; ``target`` the file that a prediction is written to.
+    """
+
+    id: int
+    experiment_id: int
+    job_id: int
+    kind: str
+    run_id: int | None
+    epoch: int | None
+    model_tag: str | None
+    weights: str
+    weights_sha256: str | None
+    config: str
+    data: str
+    seed: int
+    batch_size: int
+    rows: int
+    target: str | None
+    status: str
+    metrics: str | None
+    error: str | None
+    traceback: str | None
+    created: float
+    started: float | None
+    ended: float | None
+    rev: int
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in ACTIVE_STATUSES
+
+
+class PartRecord(msgspec.Struct, kw_only=True):
+    """A part of a job; the last one puts the results of the others together.
+
+    ``state`` is ``waiting``, ``granted`` or ``done``, ``minibatches`` how far it has come, ``lease`` the one that it is
+    worked on under, or was done under.
+    """
+
+    job: int
+    part: int
+    state: str
+    lease: int | None
+    slot: int | None
+    minibatches: int
+    deaths: int
+    seconds: float
+
+
 class OutboxRecord(msgspec.Struct, kw_only=True):
     """Something the tracker has still to send."""
 

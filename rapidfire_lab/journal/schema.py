@@ -216,7 +216,50 @@ SELECT e.id, n.id FROM experiments e CROSS JOIN metric_names n WHERE EXISTS (
 );
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    experiment_id INTEGER NOT NULL REFERENCES experiments,
+    job_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    run_id INTEGER,
+    epoch INTEGER,
+    model_tag TEXT,
+    weights TEXT NOT NULL,
+    weights_sha256 TEXT,
+    config TEXT NOT NULL,
+    data TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    batch_size INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    target TEXT,
+    status TEXT NOT NULL,
+    metrics TEXT,
+    error TEXT,
+    traceback TEXT,
+    created REAL NOT NULL,
+    started REAL,
+    ended REAL,
+    rev INTEGER NOT NULL,
+    UNIQUE (experiment_id, job_id)
+);
+CREATE INDEX open_jobs ON jobs (status) WHERE status IN ('queued', 'running');
+
+CREATE TABLE job_parts (
+    job INTEGER NOT NULL REFERENCES jobs,
+    part INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    lease INTEGER,
+    slot INTEGER,
+    minibatches INTEGER NOT NULL DEFAULT 0,
+    deaths INTEGER NOT NULL DEFAULT 0,
+    seconds REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (job, part)
+) WITHOUT ROWID;
+CREATE INDEX parts_by_lease ON job_parts (lease);
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Script ``i`` takes the file from version ``i`` to ``i + 1``; a published script never changes."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(

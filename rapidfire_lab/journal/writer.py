@@ -262,6 +262,44 @@ class JournalWriter(JournalReader):
             (*columns.values(), policy_id),
         )
 
+    def add_job(self, experiment_id: int, *, parts: int, **columns: Any) -> int:
+        """Add a job that is cut into so many parts, and a last one; returns its key in the home."""
+        row = self._db.execute(
+            "SELECT coalesce(max(job_id), 0) + 1 FROM jobs WHERE experiment_id = ?", (experiment_id,)
+        ).fetchone()
+        key = self._insert(
+            "jobs",
+            experiment_id=experiment_id,
+            job_id=row[0],
+            status="queued",
+            created=time.time(),
+            rev=self.rev,
+            **columns,
+        )
+        self._db.executemany(
+            "INSERT INTO job_parts (job, part, state) VALUES (?, ?, 'waiting')",
+            [(key, part) for part in range(parts + 1)],
+        )
+        return key
+
+    def update_job(self, key: int, **columns: Any) -> None:
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self._db.execute(
+            f"UPDATE jobs SET {names}, rev = ? WHERE id = ?",  # noqa: S608 - names are keywords of our own calls
+            (*columns.values(), self.rev, key),
+        )
+
+    def update_part(self, job: int, part: int, **columns: Any) -> None:
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self._db.execute(
+            f"UPDATE job_parts SET {names} WHERE job = ? AND part = ?",  # noqa: S608 - as above
+            (*columns.values(), job, part),
+        )
+
+    def take_parts_back(self) -> None:
+        """Have all parts wait again that a dead controller had granted."""
+        self._db.execute("UPDATE job_parts SET state = 'waiting', minibatches = 0 WHERE state = 'granted'")
+
     def count_commit(self, experiment_id: int) -> None:
         self._db.execute("UPDATE experiments SET commits = commits + 1 WHERE id = ?", (experiment_id,))
 

@@ -84,6 +84,10 @@ class Saver:
         with self._changed:
             self._changed.wait_for(lambda: not any(job.run == run and job.is_live >= live for job in self._jobs))
 
+    @property
+    def has_answers(self) -> bool:
+        return bool(self._answers)
+
     def finished(self) -> list[LeaseDone]:
         """Give the answers since the last call, in order."""
         while self.wakeup.poll(0):

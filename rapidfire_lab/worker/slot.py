@@ -27,10 +27,12 @@ from rapidfire_lab.engine.lifeline import die_with_parent
 from rapidfire_lab.engine.protocol import (
     Exit,
     Grant,
+    Infer,
     LeaseDone,
     LeaseTrained,
     Message,
     Outcome,
+    PartDone,
     Preempt,
     Progress,
     Reply,
@@ -51,7 +53,9 @@ from rapidfire_lab.worker.checkpoint import (
 )
 from rapidfire_lab.worker.failure import describe, user_traceback
 from rapidfire_lab.worker.hooks import load_spec_class
+from rapidfire_lab.worker.inference import Inference, InferencePlan
 from rapidfire_lab.worker.output import output_to
+from rapidfire_lab.worker.parts import UnsavedPartError, do_part
 from rapidfire_lab.worker.prepared import PreparedData, PreparedStore
 from rapidfire_lab.worker.process_state import process_state_kept
 from rapidfire_lab.worker.residency import Residency
@@ -60,7 +64,7 @@ from rapidfire_lab.worker.training import RunPlan, TrainingRun
 from rapidfire_lab.worker.warm_start import Parent, carry_over
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rapidfire_lab.spec import MLSpec
 
@@ -98,6 +102,8 @@ class Slot:
         self._prepared = prepared
         self._partitions: dict[str, Partition] = {}
         self._spec_classes: dict[str, type[MLSpec]] = {}
+        self._inference: tuple[int, Inference] | None = None
+        """The model of the last job that this slot worked for."""
         self._training: TrainingRun | None = None
         """The run of the present lease, until its commit."""
         self._preempted = False
@@ -118,6 +124,8 @@ class Slot:
             message = decode_from_controller(self._wait_for_message())
             if isinstance(message, Grant):
                 self._work(message)
+            elif isinstance(message, Infer):
+                self._infer(message)
             elif isinstance(message, Exit):
                 self._exiting = True
             elif isinstance(message, Reply):
@@ -177,10 +185,14 @@ class Slot:
         except _OutOfSharedMemoryError:
             # Beside the resident runs there was too little memory: the device is given to this run alone.
             self._settle(grant.run)
-            self._residency.clear()
+            self._drop_residents()
             self._training = None
             self._free_memory()
             return self._attempt(grant, layout)
+
+    def _drop_residents(self) -> None:
+        self._residency.clear()
+        self._inference = None
 
     def _attempt(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone | None:
         """Train a lease; None when its checkpoint is being written.
@@ -199,7 +211,7 @@ class Slot:
         except DamagedCheckpointError as error:
             return self._damaged(grant, layout, error)
         except torch.OutOfMemoryError as error:
-            if len(self._residency):
+            if len(self._residency) or self._inference:
                 raise _OutOfSharedMemoryError from error
             return self._failed(grant, layout, error)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its run alone
@@ -302,7 +314,7 @@ class Slot:
         if key not in self._spec_classes:
             is_another = bool(self._spec_classes)
             self._spec_classes.clear()
-            self._residency.clear()
+            self._drop_residents()
             self._spec_classes[key] = load_spec_class(layout.spec, layout.spec_info().main, expected_hash)
             _spare_modules(again=is_another)
         return self._spec_classes[key]
@@ -347,7 +359,9 @@ class Slot:
         points = training.report.drain()
         self._send(Progress(lease=grant.lease, step=training.step, loss=training.report.loss, points=points))
 
-    def _read_messages(self, grant: Grant) -> None:
+    def _read_messages(self, grant: Grant | Infer) -> None:
+        if self._saver.has_answers:
+            self._tell_saved()
         while self._socket.poll(0):
             message = decode_from_controller(self._socket.recv())
             if isinstance(message, Reply):
@@ -358,6 +372,91 @@ class Slot:
                 if message.discard:
                     raise DiscardedError
                 self._preempted = True
+
+    # A part of a job
+
+    def _infer(self, part: Infer) -> None:
+        """Work on a part of a test or prediction, and answer."""
+        self._preempted = False
+        started = time.perf_counter()
+        layout = ExperimentLayout(Path(part.experiment_path))
+        try:
+            with output_to(layout.job_log(part.job_id)), process_state_kept():
+                done = self._part_attempts(part, layout)
+        except OSError as error:
+            done = PartDone(lease=part.lease, outcome="unsaved", error=f"{layout.job_log(part.job_id)}: {error}")
+        if part.sources is not None or done.outcome == "failed":
+            self._inference = None
+            self._free_memory()
+        done.seconds = time.perf_counter() - started
+        self._send(done)
+
+    def _part_attempts(self, part: Infer, layout: ExperimentLayout) -> PartDone:
+        try:
+            return self._part_attempt(part, layout)
+        except _OutOfSharedMemoryError:
+            self._drop_residents()
+            self._free_memory()
+            return self._part_attempt(part, layout)
+
+    def _part_attempt(self, part: Infer, layout: ExperimentLayout) -> PartDone:
+        try:
+            metrics = do_part(part, lambda: self._inference_of(part, layout), self._keep_going_with(part))
+            return PartDone(lease=part.lease, outcome="done", metrics=metrics)
+        except DiscardedError:
+            return PartDone(lease=part.lease, outcome="discarded")
+        except UnsavedPartError as error:
+            return PartDone(lease=part.lease, outcome="unsaved", error=str(error))
+        except torch.OutOfMemoryError as error:
+            if len(self._residency):
+                raise _OutOfSharedMemoryError from error
+            return self._part_failed(part, layout, error)
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its job alone
+            return self._part_failed(part, layout, error)
+        finally:
+            self._pulse.rest()
+
+    def _keep_going_with(self, part: Infer) -> Callable[[], None]:
+        """What is called before each minibatch: says how far it is, and raises when it is not to go on."""
+        reported, minibatches = time.monotonic(), 0
+
+        def keep_going() -> None:
+            nonlocal reported, minibatches
+            if time.monotonic() - reported >= _REPORT_SECONDS:
+                reported = time.monotonic()
+                if part.sources is None:
+                    self._send(Progress(lease=part.lease, step=minibatches, loss=None, points=[]))
+            self._read_messages(part)
+            if self._preempted:
+                raise DiscardedError
+            self._pulse.beat(minibatches)
+            minibatches += 1
+
+        return keep_going
+
+    def _inference_of(self, part: Infer, layout: ExperimentLayout) -> Inference:
+        """The model of a job, with its weights: the one that is there, or made anew."""
+        if self._inference is None or self._inference[0] != part.job:
+            self._inference = None
+            spec_class = self._spec_class(layout, part.spec_hash)
+            data = IngestedData.from_json(part.data)
+            plan = InferencePlan(
+                mode=part.kind,
+                config=part.config,
+                seed=part.seed,
+                misc_path=data.misc,
+                partition=self._partition(data.partitions[part.kind].path),
+                weights=Path(part.weights),
+                weights_sha256=part.weights_sha256,
+                prepared=PreparedData(self._prepared, part.spec_hash, data) if self._prepared else None,
+            )
+            self._inference = part.job, Inference(plan, spec_class, self._device)
+        return self._inference[1]
+
+    @staticmethod
+    def _part_failed(part: Infer, layout: ExperimentLayout, error: BaseException) -> PartDone:
+        text = _logged_traceback(error, layout, layout.job_log(part.job_id))
+        return PartDone(lease=part.lease, outcome="failed", error=describe(error, layout.spec), traceback=text)
 
     @staticmethod
     def _unsaved(grant: Grant, error: UnsavedError) -> LeaseDone:
@@ -384,9 +483,7 @@ class Slot:
         return done
 
     def _failed(self, grant: Grant, layout: ExperimentLayout, error: BaseException) -> LeaseDone:
-        text = user_traceback(error, layout.spec, layout.spec_folder_of_user())
-        with contextlib.suppress(OSError), layout.log(grant.run_id).open("ab") as log:
-            log.write(text.encode(errors="backslashreplace"))
+        text = _logged_traceback(error, layout, layout.log(grant.run_id))
         return LeaseDone(
             lease=grant.lease,
             outcome="failed",
@@ -395,6 +492,14 @@ class Slot:
             error=describe(error, layout.spec),
             traceback=text,
         )
+
+
+def _logged_traceback(error: BaseException, layout: ExperimentLayout, path: Path) -> str:
+    """Write the traceback of what user code raised into its log."""
+    text = user_traceback(error, layout.spec, layout.spec_folder_of_user())
+    with contextlib.suppress(OSError), path.open("ab") as log:
+        log.write(text.encode(errors="backslashreplace"))
+    return text
 
 
 def _read_back(state: Path) -> None:

@@ -6,7 +6,6 @@ random numbers or changes a floating-point result is part of it.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 import warnings
@@ -22,6 +21,7 @@ from rapidfire_lab.data.order import epoch_order
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.journal.records import MetricPoint
 from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError
+from rapidfire_lab.worker.forward import autocast, count_minibatch, custom_metrics, loss_and_outputs
 from rapidfire_lab.worker.hooks import Hooks
 from rapidfire_lab.worker.input import MinibatchInput, to_device
 from rapidfire_lab.worker.optimizer_state import load_optimizer_state
@@ -29,6 +29,7 @@ from rapidfire_lab.worker.process_state import ProcessState
 from rapidfire_lab.worker.rng import RngState, own_rng, seed_everything
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable, Iterator
 
     from rapidfire_lab.data import Partition
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from rapidfire_lab.spec import Mode
     from rapidfire_lab.worker.prepared import PreparedData
 
-_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _PENDING_LOSSES = 32
 """Losses that may wait on a GPU before they are read back, so that reading does not stall every step."""
 
@@ -185,7 +185,7 @@ class TrainingRun:
             # a hop, which sets it too, makes no difference.
             torch.cuda.set_rng_state(torch.cuda.get_rng_state())
         with self._autocast():
-            loss, outputs = self._loss_and_outputs(self._forward(minibatch, "train"))
+            loss, outputs = loss_and_outputs(self._forward(minibatch, "train"))
         self.step += 1
         self._count_train(loss, outputs, minibatch, self._examples(batch))
         self._learn(loss, batch)
@@ -236,23 +236,7 @@ class TrainingRun:
         return self._hooks.compute_forward(self.model, minibatch, mode)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        dtype = _AUTOCAST.get(self._train["precision"])
-        return torch.autocast(self.device.type, dtype=dtype) if dtype else contextlib.nullcontext()
-
-    @staticmethod
-    def _loss_and_outputs(result: Any) -> tuple[torch.Tensor, dict[str, Any]]:
-        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], dict)):  # noqa: PLR2004
-            message = (
-                "compute_forward must return (loss, outputs dictionary); in mode 'validation' the dictionary alone "
-                f"will do. It returned {type(result).__name__}."
-            )
-            raise SpecError(message)
-        loss, outputs = result
-        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-            shape = f"of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
-            message = f"compute_forward must return a loss tensor of one element, not {shape}."
-            raise SpecError(message)
-        return loss, outputs
+        return autocast(self.device, self._train["precision"])
 
     # Metrics
 
@@ -266,7 +250,7 @@ class TrainingRun:
         self._metrics.add_outputs(outputs)
         if self._hooks.has("compute_metrics"):
             custom = self._hooks.compute_metrics(loss.detach(), outputs, minibatch, "train")
-            for name, value in self._metrics.add_custom(_custom(custom)).items():
+            for name, value in self._metrics.add_custom(custom_metrics(custom)).items():
                 self._point(name, "step", value)
 
     def settle_losses(self) -> None:
@@ -353,12 +337,7 @@ class TrainingRun:
         minibatch = self._minibatch("validation", epoch, positions)
         with self._autocast():
             result = self._forward(minibatch, "validation")
-        loss, outputs = (None, result) if isinstance(result, dict) else self._loss_and_outputs(result)
-        if loss is not None:
-            metrics.add_loss(float(loss), len(positions))
-        metrics.add_outputs(outputs)
-        if self._hooks.has("compute_metrics"):
-            metrics.add_custom(_custom(self._hooks.compute_metrics(loss, outputs, minibatch, "validation")))
+        count_minibatch(metrics, self._hooks, result, minibatch, "validation", len(positions))
 
     def _file_order(self, mode: Mode) -> Iterator[list[int]]:
         size, rows = self._train["batch_size"], len(self._inputs[mode])
@@ -461,10 +440,3 @@ class TrainingRun:
 def _go_on_or_stop(keep_going: Callable[[], bool]) -> None:
     if not keep_going():
         raise StoppedInValidationError
-
-
-def _custom(values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        message = f"compute_metrics must return a dictionary, not {type(values).__name__}."
-        raise SpecError(message)
-    return values

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from rapidfire_lab.engine.jobs import JobAdded, JobCancelled, JobState, PartEnded
 from rapidfire_lab.engine.scheduler import (
     CATCH_UP,
     DeleteAsked,
@@ -73,6 +74,10 @@ class Histories(RuleBasedStateMachine):
         """Leases by number that a slot works on; also those of deleted runs, until the slot answers."""
         self.saving = {}
         """Leases by number that a slot has trained and is writing, with the outcome and step that they will have."""
+        self.jobs = {}
+        """Jobs that are not over, each with its parts that are done and the attempts that each has lost."""
+        self.parts = {}
+        """Parts by lease that a slot works on; also those of jobs that are over, until the slot answers."""
         self.over = []
         """Leases that slots took with them when they died."""
         self.committed = {}
@@ -111,7 +116,7 @@ class Histories(RuleBasedStateMachine):
         assert grant.lease > self.last_lease
         self.last_lease = grant.lease
         assert grant.slot in self.up - self.dying
-        assert grant.slot not in {other.slot for other in self.open.values()}
+        assert grant.slot not in {other.slot for other in [*self.open.values(), *self.parts.values()]}
         assert self.status[grant.run] == ("waiting" if grant.base is None else "leased")
         total = self.totals[grant.run]
         if grant.base is None:
@@ -128,7 +133,36 @@ class Histories(RuleBasedStateMachine):
         self.fairness.longest[grant.run] = max(self.fairness.longest[grant.run], passes)
 
     def on_PreemptLease(self, preempt):  # noqa: N802
-        assert self.open[preempt.lease].slot == preempt.slot
+        assert {**self.open, **self.parts}[preempt.lease].slot == preempt.slot
+
+    def on_GrantPart(self, grant):  # noqa: N802
+        assert not self.draining
+        assert grant.lease > self.last_lease
+        self.last_lease = grant.lease
+        assert grant.slot in self.up - self.dying
+        assert grant.slot not in {other.slot for other in [*self.open.values(), *self.parts.values()]}
+        job = self.jobs[grant.job]
+        assert grant.part not in job["done"]
+        assert grant.part not in self.held_parts(grant.job)
+        assert grant.part < job["parts"] or job["done"] == set(range(job["parts"]))
+        self.parts[grant.lease] = grant
+
+    def on_PartLost(self, lost):  # noqa: N802
+        job = self.jobs[lost.job]
+        assert lost.deaths == job["deaths"].get(lost.part, 0)
+        assert self.scheduler.board.holder(lost.lease) is None
+
+    def on_JobEnded(self, ended):  # noqa: N802
+        job = self.jobs.pop(ended.job)
+        everything = set(range(job["parts"] + 1))
+        assert (job["done"] == everything) == (ended.status == "completed")
+        if ended.status == "failed":
+            assert job["failed"] or max(job["deaths"].values()) == 3
+        assert ended.job not in self.scheduler.board.jobs
+
+    def held_parts(self, job):
+        held = self.scheduler.board.holder
+        return [grant.part for lease, grant in self.parts.items() if grant.job == job and held(lease)]
 
     def on_LeaseLost(self, lost):  # noqa: N802
         assert (lost.lease, lost.run) in [(lease.lease, lease.run) for lease in self.over]
@@ -209,10 +243,51 @@ class Histories(RuleBasedStateMachine):
         self.tell(SlotDown(slot, "died"))
 
     def lose(self, slot):
+        for lease in [lease for lease, grant in self.parts.items() if grant.slot == slot]:
+            self.blame(self.parts.pop(lease))
         for lease in [lease for lease, grant in self.open.items() if grant.slot == slot]:
             self.over.append(self.open.pop(lease))
         for lease in [lease for lease, (grant, _, _) in self.saving.items() if grant.slot == slot]:
             self.over.append(self.saving.pop(lease)[0])
+
+    def blame(self, grant):
+        if self.scheduler.board.holder(grant.lease) is not None:
+            deaths = self.jobs[grant.job]["deaths"]
+            deaths[grant.part] = deaths.get(grant.part, 0) + 1
+
+    @rule(parts=st.integers(1, 5), done=st.sets(st.integers(0, 4)))
+    def add_job(self, parts, done):
+        """Add a job, or one that an earlier controller began."""
+        key = len(self.status) + len(self.jobs) + self.last_lease + 1_000
+        done = {part for part in done if part < parts}
+        self.jobs[key] = {"parts": parts, "done": set(done), "deaths": {}, "failed": False}
+        self.tell(JobAdded(JobState(key=key, parts=parts, done=done)))
+
+    @precondition(lambda self: self.parts)
+    @rule(
+        data=st.data(),
+        outcome=st.sampled_from(["done", "done", "done", "failed", "unsaved"]),
+        seconds=st.sampled_from([0.0, 0.1, 5.0]),
+    )
+    def part_ends(self, data, outcome, seconds):
+        self.end_part(self.parts[data.draw(st.sampled_from(sorted(self.parts)))], outcome, seconds)
+
+    def end_part(self, grant, outcome, seconds=0.1):
+        del self.parts[grant.lease]
+        if self.scheduler.board.holder(grant.lease) is None or self.draining:
+            outcome = "discarded"
+        elif outcome == "done":
+            self.jobs[grant.job]["done"].add(grant.part)
+        elif outcome == "failed":
+            self.jobs[grant.job]["failed"] = True
+        else:
+            self.blame(grant)
+        self.tell(PartEnded(grant.lease, outcome, seconds))
+
+    @precondition(lambda self: self.jobs)
+    @rule(data=st.data())
+    def cancel_job(self, data):
+        self.tell(JobCancelled(data.draw(st.sampled_from(sorted(self.jobs)))))
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), outcome=st.sampled_from(["reached", "preempted", "converged"]))
@@ -335,6 +410,13 @@ class Histories(RuleBasedStateMachine):
     # Promises
 
     @invariant()
+    def every_part_is_somewhere(self):
+        assert self.scheduler.board.jobs.keys() == self.jobs.keys()
+        for key, job in self.scheduler.board.jobs.items():
+            assert job.done == self.jobs[key]["done"]
+            assert sorted(held.part for held in job.held.values()) == sorted(self.held_parts(key))
+
+    @invariant()
     def steps_are_those_that_were_committed(self):
         for key, run in self.scheduler.runs.items():
             assert run.step == self.committed[key]
@@ -350,7 +432,13 @@ class Histories(RuleBasedStateMachine):
             if not self.draining:
                 self.slot_up(slot)
         leases = sum(total + 1 for total in self.totals.values())
-        while self.open or self.saving:
+        parts = sum(job["parts"] + 1 for job in self.jobs.values()) + len(self.parts)
+        while self.open or self.saving or self.parts:
+            if self.parts:
+                assert parts >= 0, "parts without progress"
+                parts -= 1
+                self.end_part(self.parts[min(self.parts)], "done")
+                continue
             if self.saving:
                 self.saved(min(self.saving))
                 continue
@@ -359,7 +447,7 @@ class Histories(RuleBasedStateMachine):
             grant = self.open[min(self.open)]
             self.finish(grant)
         assert not self.runs_in("leased")
-        assert self.draining or not self.runs_in("waiting")
+        assert self.draining or not (self.runs_in("waiting") or self.jobs)
 
 
 Histories.TestCase.settings = settings(

@@ -493,6 +493,37 @@ def test_an_older_journal_is_brought_up_to_date_once(path, monkeypatch):
                 journal.update_run(run, colour=epoch)
 
 
+def test_a_journal_of_version_3_learns_of_jobs(path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:3])
+        old = schema.connect_writer(path)
+        columns = "id, name, asked_name, path, epoch_checkpoints, status, created, rev"
+        old.execute(f"INSERT INTO experiments ({columns}) VALUES (1, 'old', 'old', '/old', 0, 'live', 1, 1)")
+        old.close()
+    with JournalWriter(path, "second") as journal:
+        with journal.transaction():
+            job = journal.add_job(
+                1, parts=2, kind="test", weights="w", config="{}", data="{}", seed=1, batch_size=2, rows=7
+            )
+        assert (journal.job(job).job_id, journal.job(job).status) == (1, "queued")
+        assert journal.is_training()
+        assert [part.state for part in journal.parts(job)] == ["waiting"] * 3
+
+
+def test_numbers_of_leases_go_on_after_those_of_parts(path):
+    with JournalWriter(path, "first") as journal, journal.transaction():
+        experiment = add_experiment(journal)
+        assert journal.last_lease() == 0
+        job = journal.add_job(
+            experiment, parts=1, kind="test", weights="w", config="{}", data="{}", seed=1, batch_size=2, rows=2
+        )
+        journal.update_part(job, 0, state="granted", lease=9, minibatches=1)
+        assert journal.last_lease() == 9
+        journal.take_parts_back()
+        assert [(part.state, part.minibatches) for part in journal.parts(job)] == [("waiting", 0)] * 2
+        assert journal.last_lease() == 9
+
+
 # Reading
 
 

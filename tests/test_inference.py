@@ -1,0 +1,319 @@
+"""Tests and predictions: the same as a plain loop, however many slots there are and whoever dies."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from rapidfire_lab import ConfigError, DataError, DataHandle, Experiment, JobError, NotFoundError, OperationError
+from rapidfire_lab.errors import ObjectNotFoundError
+from tests import plain_inference
+from tests.conftest import SPECS, engine_home, kill, wait_until
+from tests.storage.conftest import aws, bucket, clients, proxy, running_proxy, s3_port  # noqa: F401 - fixtures
+
+SIZE = 7
+ROWS = 200
+KNOBS = {"width": 8, "shift": 0.1}
+LEAF = {
+    "train": {"epochs": 2, "batch_size": 32, "optimizer": {"name": "AdamW", "args": {"lr": 0.01}}},
+    "user_knobs": KNOBS,
+    "named_metrics": ["top1_accuracy"],
+}
+
+
+def write_table(path, rows, seed, *, labels=True):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(rows, 2))
+    table = pd.DataFrame({"id": rng.permutation(rows) + 5, "a": values[:, 0], "b": values[:, 1]})
+    if labels:
+        table["label"] = (values[:, 0] > 0).astype(int) + (values[:, 1] > 0.5)
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inference")
+    for seed, name in enumerate(("train", "validation", "test")):
+        write_table(folder / f"{name}.csv", ROWS, seed)
+    write_table(folder / "predict.csv", ROWS, 9, labels=False)
+    return DataHandle({name: folder / f"{name}.csv" for name in ("train", "validation", "test", "predict")})
+
+
+on_one_and_two_slots = pytest.mark.parametrize("trained", [1, 2], ids=["one slot", "two slots"], indirect=True)
+on_two_slots = pytest.mark.parametrize("trained", [2], ids=["two slots"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def trained(request, tmp_path_factory, data):
+    """An experiment with a run of two epochs."""
+    with engine_home(tmp_path_factory.mktemp("home"), slots=request.param, tracking=False, device="cpu"):
+        experiment = Experiment(SPECS / "inferring.py", "inference", epoch_checkpoints=True)
+        experiment.run_fit(data, LEAF)
+        yield experiment
+        experiment.cancel_current()
+        experiment.end()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def plain_spec():
+    sys.path.insert(0, str(SPECS))
+    try:
+        return importlib.import_module("inferring").MLSpec()
+    finally:
+        sys.path.pop(0)
+
+
+def checkpoint(experiment, name="final"):
+    return experiment.path / "runs" / "1" / "checkpoints" / f"{name}.safetensors"
+
+
+def rows_of(data, partition):
+    return pd.read_csv(data.esf_of(partition))
+
+
+def pathway(experiment, which):
+    """Arguments of a pathway, the file with its weights, and what the file of its predictions is called."""
+    epoch = checkpoint(experiment, "epoch-1")
+    config = {**KNOBS, "named_metrics": ["top1_accuracy"]}
+    ways = {
+        "run": ({"run_id": 1}, checkpoint(experiment), "predictions_run1"),
+        "epoch": ({"run_id": 1, "epoch_checkpoint": 1}, epoch, "predictions_run1_epoch1"),
+        "tag": (
+            {"model_tag": str(epoch), "config": config},
+            epoch,
+            "predictions_epoch-1",
+        ),
+    }
+    return ways[which]
+
+
+@on_one_and_two_slots
+@pytest.mark.parametrize("which", ["run", "epoch", "tag"])
+def test_a_test_is_the_plain_loop(trained, data, which):
+    arguments, weights, _ = pathway(trained, which)
+    table = trained.run_test(data, **arguments, batch_size=SIZE)
+    expected = plain_inference.metrics(plain_spec(), LEAF, load_file(weights), rows_of(data, "test"), SIZE)
+    assert {name: table[name].item() for name in expected} == expected
+    assert table["rows"].item() == ROWS
+    recorded = trained.get_tests().iloc[-1]
+    assert {name: recorded[name] for name in expected} == expected
+
+
+@on_two_slots
+def test_a_checkpoint_in_s3(trained, data, bucket, clients):  # noqa: F811
+    clients[60].put_object(Bucket=bucket, Key="models/mine.safetensors", Body=checkpoint(trained).read_bytes())
+    tag = f"s3://{bucket}/models/mine.safetensors"
+    table = trained.run_test(data, model_tag=tag, config={**KNOBS, "named_metrics": ["top1_accuracy"]})
+    expected = plain_inference.metrics(plain_spec(), LEAF, load_file(checkpoint(trained)), rows_of(data, "test"), 64)
+    assert {name: table[name].item() for name in expected} == expected
+    assert table["model_tag"].item() == tag
+
+
+@on_one_and_two_slots
+@pytest.mark.parametrize("which", ["run", "epoch", "tag"])
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_a_prediction_is_the_plain_loop(trained, data, folder, which, file_format):
+    arguments, weights, name = pathway(trained, which)
+    path = trained.run_predict(data, **arguments, batch_size=SIZE, file_format=file_format)
+    assert path == folder / f"{name}.{file_format}"
+    expected = plain_inference.predictions(plain_spec(), LEAF, load_file(weights), rows_of(data, "predict"), SIZE)
+    assert read_predictions(path) == expected
+    assert [item.name for item in folder.iterdir()] == [path.name]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def read_predictions(path):
+    if path.suffix == ".parquet":
+        frame = pd.read_parquet(path)
+        assert frame["logits"].iloc[0].dtype == np.float32
+        return [{**row, "logits": row["logits"].tolist()} for row in frame.to_dict("records")]
+    frame = pd.read_csv(path, converters={"logits": json.loads})
+    return frame.to_dict("records")
+
+
+def slow(experiment, **knobs):
+    """Arguments for the run's final weights, with minibatches that take their time."""
+    config = {**KNOBS, "named_metrics": ["top1_accuracy"], "pause": 0.02, **knobs}
+    return {"model_tag": checkpoint(experiment), "config": config, "batch_size": SIZE}
+
+
+def last_job(experiment):
+    with experiment.reader() as journal:
+        return journal.jobs(journal.experiment(experiment.name).id)[-1]
+
+
+def minibatches(experiment, job):
+    with experiment.reader() as journal:
+        return journal.minibatches_done(job.id)
+
+
+@on_two_slots
+def test_it_survives_the_deaths_of_a_slot_and_of_the_controller(trained, data, folder):
+    assert trained.run_predict(data, **slow(trained), wait=False) is None
+    job = last_job(trained)
+    wait_until(lambda: minibatches(trained, job) >= 8, "a quarter of the prediction")
+    kill("slot-0")
+    wait_until(lambda: minibatches(trained, job) >= 16, "half of the prediction")
+    kill("controller")
+    trained.wait()
+    expected = plain_inference.predictions(
+        plain_spec(), LEAF, load_file(checkpoint(trained)), rows_of(data, "predict"), SIZE
+    )
+    assert read_predictions(folder / "predictions_final.csv") == expected
+    left = trained.path / "jobs" / str(job.job_id)
+    assert [path.name for path in left.iterdir()] == ["job.log"]
+
+
+@on_two_slots
+def test_training_goes_on_beside_it_and_is_the_same(trained, data, folder):
+    before = len(trained.runs())
+    trained.run_fit(data, {**LEAF, "train": {**LEAF["train"], "epochs": 8}}, wait=False)
+    run = before + 1
+    wait_until(lambda: trained.runs()[-1].step > 0, "the first commit of the run")
+    trained.run_predict(data, run_id=run, batch_size=SIZE)
+    table = trained.run_test(data, run_id=1, batch_size=SIZE)
+    trained.wait()
+    expected = plain_inference.metrics(plain_spec(), LEAF, load_file(checkpoint(trained)), rows_of(data, "test"), SIZE)
+    assert {name: table[name].item() for name in expected} == expected
+    weights = trained.path / "runs" / str(run) / "checkpoints"
+    for name, tensor in load_file(weights / "epoch-2.safetensors").items():
+        assert torch.equal(tensor, load_file(checkpoint(trained))[name])
+    assert len(pd.read_csv(folder / f"predictions_run{run}.csv")) == ROWS
+
+
+@on_two_slots
+def test_an_interrupt_detaches_and_the_result_is_recorded(trained, data, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr("rapidfire_lab.experiment.time.sleep", interrupt)
+        assert trained.run_test(data, **slow(trained)) is None
+    assert "Detached" in capsys.readouterr().out
+    job = last_job(trained)
+    assert job.is_open
+    with pytest.raises(OperationError, match=f"Test {job.job_id} of .*final.safetensors"):
+        trained.end()
+    trained.wait()
+    assert trained.get_tests()["test_id"].iloc[-1] == job.job_id
+
+
+def interrupt(_seconds):
+    raise KeyboardInterrupt
+
+
+@on_two_slots
+def test_cancel_current_cancels_it(trained, data, folder):
+    trained.run_predict(data, **slow(trained, pause=0.5), wait=False)
+    wait_until(lambda: last_job(trained).status == "running", "the prediction to begin")
+    trained.cancel_current()
+    assert last_job(trained).status == "cancelled"
+    assert list(folder.iterdir()) == []
+
+
+@on_two_slots
+def test_a_mistake_in_the_spec_fails_it_with_the_traceback(trained, data):
+    with pytest.raises(JobError, match=r"ValueError: the user's own mistake(.|\n)*specs/inferring.py.*line \d+"):
+        trained.run_test(data, **slow(trained, fault="raise"))
+    assert "the user's own mistake" in (trained.path / "jobs" / str(last_job(trained).job_id) / "job.log").read_text()
+
+
+@on_two_slots
+def test_a_spec_that_kills_its_process_fails_it_in_the_end(trained, data):
+    with pytest.raises(JobError, match=r"exited with code 1 while it worked on a part of this\. .* last of 3 attempts"):
+        trained.run_predict(data, **slow(trained, fault="exit"))
+
+
+@on_two_slots
+def test_weights_that_do_not_fit_are_told(trained, data):
+    with pytest.raises(JobError, match=r"do not fit the model(.|\n)*size mismatch for 0\.weight"):
+        trained.run_test(data, **slow(trained, width=9))
+
+
+@on_two_slots
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, ConfigError, "lacks run_id or model_tag"),
+        ({"config": {}}, ConfigError, "lacks model_tag, which goes with config"),
+        ({"model_tag": "x.pt"}, ConfigError, "the model_tag pathway lacks config"),
+        ({"run_id": 1, "model_tag": "x.pt"}, ConfigError, "not both"),
+        ({"run_id": 1, "config": {}}, ConfigError, "config belongs to the model_tag pathway"),
+        ({"model_tag": "x.pt", "config": {}, "epoch_checkpoint": 1}, ConfigError, "belongs to the run_id pathway"),
+        ({"model_tag": "no/such.pt", "config": {}}, ObjectNotFoundError, r"no checkpoint .*no/such\.pt"),
+        ({"model_tag": "x.pt", "config": {"optimzer": 1}}, ConfigError, "looks like the training key 'optimizer'"),
+        ({"run_id": "1"}, ConfigError, "run_id must be a whole number from 1, not '1'"),
+        ({"run_id": 1, "batch_size": 0}, ConfigError, "batch_size must be a whole number from 1, not 0"),
+        ({"run_id": 99}, NotFoundError, "Run 99 of experiment 'inference' does not exist; its runs are 1"),
+        ({"run_id": 1, "epoch_checkpoint": 3}, NotFoundError, "no checkpoint of epoch 3; it has those of epochs 1, 2"),
+    ],
+)
+def test_arguments_are_those_of_one_pathway(trained, data, folder, arguments, error, message):
+    torch.save({}, "x.pt")
+    with pytest.raises(error, match=message):
+        trained.run_test(data, **arguments)
+    with pytest.raises(error, match=message):
+        trained.run_predict(data, **arguments)
+
+
+@on_two_slots
+def test_the_partition_and_the_format_are_checked(trained, data):
+    without = DataHandle({"train": data.esf_of("train")})
+    with pytest.raises(DataError, match="run_test needs a test partition; give DataHandle a 'test' locator"):
+        trained.run_test(without, run_id=1)
+    with pytest.raises(DataError, match="run_predict needs a predict partition"):
+        trained.run_predict(without, run_id=1)
+    with pytest.raises(ConfigError, match="file_format must be one of 'csv', 'parquet', not 'xlsx'"):
+        trained.run_predict(data, run_id=1, file_format="xlsx")
+
+
+def test_epochs_need_epoch_checkpoints_and_weights_a_commit(data, tmp_path, folder):
+    with engine_home(tmp_path / "home", slots=1, tracking=False, device="cpu"):
+        experiment = Experiment(SPECS / "inferring.py", "no epochs")
+        experiment.run_fit(data, LEAF)
+        with pytest.raises(OperationError, match="Create the experiment with epoch_checkpoints=True"):
+            experiment.run_test(data, run_id=1, epoch_checkpoint=1)
+        experiment.run_fit(data, {**LEAF, "user_knobs": {**KNOBS, "width": "many"}})
+        with pytest.raises(OperationError, match=r"Run 2 \(failed\) has no weights yet"):
+            experiment.run_predict(data, run_id=2)
+        experiment.end()
+        with pytest.raises(OperationError, match="has ended"):
+            experiment.run_test(data, run_id=1)
+
+
+@on_two_slots
+def test_a_large_prediction_survives_kills_half_way(trained, tmp_path, folder):
+    rows, size = 100_000, 500
+    large = DataHandle({"predict": write_table(tmp_path / "large.csv", rows, 3, labels=False)})
+    config = {**KNOBS, "plain": True}
+    trained.run_predict(large, model_tag=checkpoint(trained), config=config, batch_size=size, wait=False)
+    job = last_job(trained)
+    wait_until(lambda: minibatches(trained, job) >= 50, "a quarter of the prediction")
+    kill("slot-0")
+    wait_until(lambda: minibatches(trained, job) >= 100, "half of the prediction")
+    kill("controller")
+    trained.wait()
+    predicted = pd.read_csv(folder / "predictions_final.csv", converters={"logits": json.loads})
+    table = rows_of(large, "predict")
+    assert predicted["id"].tolist() == table["id"].tolist()
+    assert predicted["logits"].tolist() == plain_logits(table, load_file(checkpoint(trained)), size)
+
+
+def plain_logits(table, weights, size):
+    """What the model gives where nothing is drawn."""
+    model = plain_spec().create_model(KNOBS)
+    model.load_state_dict(weights)
+    model.eval()
+    features = torch.tensor(table[["a", "b"]].to_numpy(), dtype=torch.float32)
+    with torch.no_grad():
+        return [row for part in features.split(size) for row in model(part).tolist()]
