@@ -37,19 +37,25 @@ if TYPE_CHECKING:
         StorageError,
     )
     from rapidfire_lab.experiment import Experiment
+    from rapidfire_lab.search import ASHA, PBT, BayesianSearch, Hyperband, PairedRacing, SuccessiveHalving
     from rapidfire_lab.spec import MLSpec
 
 __all__ = [
+    "ASHA",
+    "PBT",
+    "BayesianSearch",
     "ConfigError",
     "DataError",
     "DataHandle",
     "EngineError",
     "Experiment",
     "GridSearch",
+    "Hyperband",
     "List",
     "MLSpec",
     "NotFoundError",
     "OperationError",
+    "PairedRacing",
     "PolicyError",
     "RFGridSearch",
     "RFRandomSearch",
@@ -59,6 +65,7 @@ __all__ = [
     "SpecError",
     "StaleError",
     "StorageError",
+    "SuccessiveHalving",
     "__version__",
 ]
 
@@ -78,6 +85,7 @@ _HOMES = {
         "StorageError",
     ),
     "experiment": ("Experiment",),
+    "search": ("ASHA", "BayesianSearch", "Hyperband", "PBT", "PairedRacing", "SuccessiveHalving"),
     "spec": ("MLSpec",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

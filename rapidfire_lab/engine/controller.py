@@ -38,6 +38,8 @@ _TOO_LONG = (
     "step_timeout_seconds). The run's log tells where it was. Should it need longer, raise the setting (0 sets no "
     "limit), restart the engine with `rapidfire-lab stop-engine` and resume the run."
 )
+_NEWS_TO_POLICIES = (protocol.AddPolicy, protocol.CreateExperiment, protocol.SubmitFit, protocol.RunOperation)
+
 _KEPT_REPLIES = 1_000
 """More than can be asked while a client still repeats its question."""
 
@@ -218,7 +220,7 @@ class Controller:
                 protocol.Reply(request_id=request.request_id, error=str(error), error_type=type(error).__name__)
             )
         self._after_changes()
-        if isinstance(request, protocol.AddPolicy | protocol.CreateExperiment):
+        if isinstance(request, _NEWS_TO_POLICIES):
             self._policies.call()
         return frame
 
@@ -247,7 +249,7 @@ class Controller:
             case protocol.EndExperiment():
                 return requests.end_experiment(request, self._ledger)
             case protocol.SubmitFit():
-                return requests.submit_fit(request, self._ledger)
+                return requests.submit_fit(request, self._ledger, self._node.slots)
             case protocol.RunOperation():
                 return operations.operate(request, self._ledger)
             case protocol.AddPolicy() | protocol.RemovePolicy():
@@ -311,6 +313,7 @@ class Controller:
             self._journal.add_event(f"Slot {slot} {told}", level="warning")
             self._ledger.feed(SlotDown(slot, explanation))
         self._tell_slots()
+        self._policies.call()
 
     def _collect_progress(self, message: protocol.Progress) -> None:
         earlier = self._progress.get(message.lease)

@@ -29,8 +29,8 @@ class Node:
         self._address = address
         self._devices = _devices(settings)
         cores = available_cores()
-        self._slots = settings.slots or (len(self._devices) if self._devices else cores)
-        self._threads = settings.threads_per_slot or max(1, cores // self._slots)
+        self.slots = settings.slots or (len(self._devices) if self._devices else cores)
+        self._threads = settings.threads_per_slot or max(1, cores // self.slots)
         self._prepared_bytes = prepared_bytes(settings, home.prepared)
         self._children = Children()
         limit = settings.step_timeout_seconds
@@ -53,7 +53,7 @@ class Node:
 
     def want_slots(self, runs: int) -> None:
         """Have as many slots as there are runs to train, and some warm ones; never more than the machine offers."""
-        for index in range(min(self._slots, max(runs, _WARM_SLOTS))):
+        for index in range(min(self.slots, max(runs, _WARM_SLOTS))):
             name = _slot_name(index)
             if name not in self._children.by_name:
                 self._children.add(self._slot(index))
@@ -65,7 +65,7 @@ class Node:
             "parent": os.getpid(),
             "device": "cuda" if self._devices else "cpu",
             "threads": self._threads,
-            "sharing": math.ceil(self._slots / max(1, len(self._devices))),
+            "sharing": math.ceil(self.slots / max(1, len(self._devices))),
             "memory-fraction": self._settings.memory_fraction,
             "prepared": self._home.prepared,
             "prepared-bytes": self._prepared_bytes,

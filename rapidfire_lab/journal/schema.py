@@ -216,7 +216,15 @@ SELECT e.id, n.id FROM experiments e CROSS JOIN metric_names n WHERE EXISTS (
 );
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+ALTER TABLE runs ADD COLUMN search TEXT;
+ALTER TABLE runs ADD COLUMN trial INTEGER;
+ALTER TABLE runs ADD COLUMN until INTEGER;
+ALTER TABLE policies ADD COLUMN definition TEXT;
+ALTER TABLE policies ADD COLUMN fit_id INTEGER REFERENCES fits;
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Script ``i`` takes the file from version ``i`` to ``i + 1``; a published script never changes."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(

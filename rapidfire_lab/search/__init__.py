@@ -1,6 +1,6 @@
 """Search: letting the engine look for good configs. Pure state machines, without engine, clock or files."""
 
-from rapidfire_lab.search.definition import make_conductor
+from rapidfire_lab.search.definition import make_conductor, settled
 from rapidfire_lab.search.groups import (
     ASHA,
     PBT,
@@ -22,4 +22,5 @@ __all__ = [
     "SuccessiveHalving",
     "make_conductor",
     "searches_in",
+    "settled",
 ]

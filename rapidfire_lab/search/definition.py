@@ -24,25 +24,47 @@ FEWEST_WORKERS = 8
 """Trials that compete at once where the user does not say: two per slot, and so many at least."""
 
 
-def make_conductor(
-    definition: Mapping[str, Any], state: State, *, slots: int, constraint: Constraint | None = None
-) -> Conductor:
+def settled(definition: Mapping[str, Any], *, slots: int, chunks: int, now: float) -> dict[str, Any]:
+    """Put into the definition what was left to the engine when the search began.
+
+    Parameters
+    ----------
+    slots
+        Slots of the engine: of them depends how many trials compete at once.
+    chunks
+        Chunks of an epoch.
+    now
+        Time in seconds, from which the budget of seconds counts.
+    """
+    budget = definition["budget"]
+    epochs = [budget[name] / parts for name, parts in (("epochs", 1), ("chunks", chunks)) if name in budget]
+    limits = {"epochs": min(epochs)} if epochs else {}
+    if "seconds" in budget:
+        limits["deadline"] = now + budget["seconds"]
+    return {
+        **definition,
+        "concurrency": definition["concurrency"] or max(FEWEST_WORKERS, 2 * slots),
+        "budget": limits,
+    }
+
+
+def make_conductor(definition: Mapping[str, Any], state: State, *, constraint: Constraint | None = None) -> Conductor:
     """Make the machine of a search as it was left with ``state``, which becomes its own.
 
     Parameters
     ----------
     definition
-        What ``Search.definition`` gave.
-    slots
-        Slots of the engine; of them depends how many trials compete at once, unless the definition or the state says.
+        What ``settled`` gave.
+    state
+        What it has come to; empty at the start.
     """
     budget = definition["budget"]
     return Conductor(
         _algorithm(definition, state.setdefault("algorithm", {})),
         _supply(definition, state.setdefault("supply", {}), constraint),
-        workers=definition["concurrency"] or max(FEWEST_WORKERS, 2 * slots),
+        workers=definition["concurrency"],
         signs=[1 if mode == "min" else -1 for _, mode in definition["metrics"]],
-        budget=Budget(budget.get("epochs") or math.inf, budget.get("deadline") or math.inf),
+        budget=Budget(budget.get("epochs", math.inf), budget.get("deadline", math.inf)),
         in_order=definition["in_order"],
         state=state,
     )

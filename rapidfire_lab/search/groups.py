@@ -62,6 +62,7 @@ class Search(ConfigGroup):
         Name in the logs.
     """
 
+    is_search = True
     default_name = "search"
     default_metric = "val_loss"
 
@@ -137,6 +138,24 @@ class Search(ConfigGroup):
             "constraint": constraint_source if "template" in configs else None,
         }
 
+    def check_metrics(self, definition: Mapping[str, Any], *, validates: bool) -> None:
+        """Refuse metrics that runs of a spec without metrics of its own do not have.
+
+        Raises
+        ------
+        ConfigError
+            With the names that there are.
+        """
+        leaves = definition["configs"].get("leaves") or self._draws(1)
+        named = [name for name in leaves[0]["named_metrics"] if all(name in leaf["named_metrics"] for leaf in leaves)]
+        found = [*(["val_loss", *named] if validates else []), "train_loss", *(f"train_{name}" for name in named)]
+        for name, _ in self.metrics:
+            if name not in (*found, "learning_rate", CHUNK_LOSS):
+                raise ConfigError(
+                    f"{type(self).__name__} compares runs by {name!r}, which they will not have; "
+                    f"known: {', '.join((*found, 'learning_rate', CHUNK_LOSS))}",
+                )
+
     @abstractmethod
     def algorithm(self, configs: Mapping[str, Any]) -> dict[str, Any]:
         """Give the ``kind`` of the algorithm, and its arguments."""
@@ -160,7 +179,7 @@ class Search(ConfigGroup):
         if not self.is_drawn:
             return {"leaves": self._listed()}
         if self.sampler == "random":
-            return {"leaves": self._draws()}
+            return {"leaves": self._draws(self.num_runs or 0)}
         return self._space(self.sampler)
 
     def _listed(self) -> list[dict[str, Any]]:
@@ -171,8 +190,7 @@ class Search(ConfigGroup):
             raise ConfigError(f"the constraint of {type(self).__name__} leaves none of {len(leaves)} configs")
         return [*self.defaults, *allowed][: self.num_runs]
 
-    def _draws(self) -> list[dict[str, Any]]:
-        wanted = self.num_runs or 0
+    def _draws(self, wanted: int) -> list[dict[str, Any]]:
         supply = Drawn(self.template, wanted, self.seed, defaults=self.defaults, constraint=self.constraint)
         leaves = [supply.config(trial) for trial in iter(supply.take, None)]
         if len(leaves) < wanted:
@@ -183,8 +201,7 @@ class Search(ConfigGroup):
         return leaves
 
     def _space(self, sampler: str) -> dict[str, Any]:
-        # Each part of the space is looked at before anything is sent.
-        Drawn(self.template, min(self.num_runs or 1, 100), self.seed, constraint=self.constraint).take()
+        self._draws(1)  # says what is wrong with the template or the constraint
         return {
             "template": json_knobs.encode(self.template),
             "defaults": self.defaults,

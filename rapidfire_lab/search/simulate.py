@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.search.conductor import Conductor, Drop, Start, TrialView
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rapidfire_lab.search.searcher import State
 
-    Curve = Sequence[float]
+    Curve = Sequence[float | tuple[float, ...]]
     Curves = Callable[[int, Mapping[str, object]], Curve]
 
 
@@ -36,7 +36,7 @@ class Simulated:
         The search's last state, for the rest of it.
     """
 
-    results: dict[int, list[float]] = field(default_factory=dict)
+    results: dict[int, list[Any]] = field(default_factory=dict)
     epochs: float = 0.0
     seconds: float = 0.0
     log: list[object] = field(default_factory=list)
@@ -152,4 +152,5 @@ class _Simulation:
         results = self._went.results[trial]
         complete = len(results) == len(self._curves[trial])
         active = len(results) < self._until[trial]
-        return TrialView([(value,) for value in results], self._per_epoch, is_active=active, is_complete=complete)
+        objectives = [value if isinstance(value, tuple) else (value,) for value in results]
+        return TrialView(objectives, self._per_epoch, is_active=active, is_complete=complete)

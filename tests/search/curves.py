@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from rapidfire_lab import Range
-from rapidfire_lab.search import make_conductor
+from rapidfire_lab.search import make_conductor, settled
 from rapidfire_lab.search.simulate import simulate
 
 EPOCHS = 27
@@ -33,5 +33,12 @@ def accuracies(seed, per_epoch=1, *, same=False, noise=0.004, length=EPOCHS):
 
 
 def play(search, curves, **options):
-    definition = search.definition()
-    return simulate(lambda state: make_conductor(definition, state, slots=2), curves, **options)
+    return play_definition(settle(search), curves, **options)
+
+
+def settle(search):
+    return settled(search.definition(), slots=2, chunks=4, now=0.0)
+
+
+def play_definition(definition, curves, *, constraint=None, **options):
+    return simulate(lambda state: make_conductor(definition, state, constraint=constraint), curves, **options)

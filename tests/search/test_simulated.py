@@ -20,8 +20,7 @@ from rapidfire_lab.search import (
     make_conductor,
 )
 from rapidfire_lab.search.conductor import Drop, GoOn, Start, TrialView
-from rapidfire_lab.search.simulate import simulate
-from tests.search.curves import EPOCHS, RUNS, SPACE, accuracies, play
+from tests.search.curves import EPOCHS, RUNS, SPACE, accuracies, play, play_definition, settle
 
 SEEDS = range(50)
 MAXIMUM = {"metric": "val_accuracy", "mode": "max"}
@@ -138,6 +137,35 @@ def test_samplers_learn(sampler, runs):
     assert statistics.median(values[runs // 2 :]) < statistics.median(values[: runs // 2])
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_several_metrics_are_traded_off(sampler):
+    """Of x squared and (x - 1) squared, only an x between 0 and 1 is worth anything."""
+    space = {**SPACE, "epochs": 1, "optimizer": "AdamW", "x": Range(-4.0, 4.0)}
+
+    def pair(trial, config):
+        x = config["user_knobs"]["x"]
+        return [(x**2, -((x - 1) ** 2))]
+
+    metrics = {"metric": ["near", "far"], "mode": ["min", "max"]}
+    went = play(BayesianSearch(space, 60, sampler=sampler, concurrency=4, **metrics), pair)
+    distances = [min(results[0][0], -results[0][1]) for results in went.results.values()]
+    assert len(distances) == 60
+    assert statistics.median(distances[30:]) < statistics.median(distances[:30])
+
+
+def test_out_of_order_no_result_waits():
+    search = ASHA(SPACE, RUNS, in_order=False, concurrency=2, **MAXIMUM)
+    went = play(search, accuracies(7), slots=2, speed=lambda trial: 20.0 if trial == 0 else 1.0)
+    assert went.over == "done"
+    in_order = play(
+        ASHA(SPACE, RUNS, concurrency=2, **MAXIMUM),
+        accuracies(7),
+        slots=2,
+        speed=lambda trial: 20.0 if not trial else 1.0,
+    )
+    assert went.seconds < in_order.seconds
+
+
 def test_knobs_exist_only_where_they_belong_and_constraints_hold():
     optimizers = [
         {"name": "SGD", "args": {"lr": 0.1, "momentum": Range(0.1, 0.9)}},
@@ -157,8 +185,7 @@ def test_knobs_exist_only_where_they_belong_and_constraints_hold():
     for sampler in ("random", "tpe", "nsga2"):
         seen.clear()
         search = BayesianSearch(space, 20, sampler=sampler, defaults=[default], constraint=is_small)
-        definition = search.definition()
-        simulated_with(definition, curve, is_small)
+        play_definition(settle(search), curve, constraint=is_small)
         assert len(seen) == 20
         assert seen[0]["user_knobs"]["width"] == 64, "the default comes first, whatever the constraint says"
         assert {config["user_knobs"]["width"] for config in seen[1:]} == {4, 8}
@@ -168,30 +195,23 @@ def test_knobs_exist_only_where_they_belong_and_constraints_hold():
         assert {config["train"]["optimizer"]["name"] for config in seen} == {"SGD", "AdamW"}
 
 
-def simulated_with(definition, curves, constraint):
-    return simulate(lambda state: make_conductor(definition, state, slots=2, constraint=constraint), curves)
-
-
 @pytest.mark.parametrize("search", SEARCHES[:4], ids=lambda search: search.name)
 def test_a_budget_of_epochs_is_hard(search):
-    definition = search.definition()
-    definition["budget"] = {"epochs": 60}
-    went = simulate(lambda state: make_conductor(definition, state, slots=2), accuracies(5))
+    went = play_definition({**settle(search), "budget": {"epochs": 60}}, accuracies(5))
     assert went.over == "epochs"
     assert 30 < went.epochs <= 60
 
 
 def test_a_deadline_is_hard():
-    definition = {**ASHA(SPACE, RUNS, **MAXIMUM).definition(), "budget": {"deadline": 10.0}}
-    went = simulate(lambda state: make_conductor(definition, state, slots=2), accuracies(5))
+    went = play(ASHA(SPACE, RUNS, budget={"seconds": 10}, **MAXIMUM), accuracies(5))
     assert went.over == "seconds"
     assert went.seconds <= 11.0
     assert any(isinstance(decision, Drop) for decision in went.log)
 
 
 def test_what_others_steer_or_lose_is_left_alone():
-    definition = ASHA({**SPACE, "epochs": 3}, 4, concurrency=2, reduction=3, **MAXIMUM).definition()
-    conductor = make_conductor(definition, {}, slots=1)
+    search = ASHA({**SPACE, "epochs": 3}, 4, concurrency=2, reduction=3, **MAXIMUM)
+    conductor = make_conductor(settle(search), {})
     assert [decision.trial for decision in conductor.step({})] == [0, 1]
     views = {0: TrialView([(0.9,)], is_active=False), 1: TrialView([], is_active=False)}
     started = conductor.step(views)
