@@ -139,6 +139,17 @@ def test_a_stopped_or_deleted_run_makes_room_and_cancel_gives_the_search_up(expe
     assert len(experiment.runs()) == number < 8
 
 
+def test_another_experiment_ends_a_search_with_the_one_it_is_of(home, points):
+    experiment = Experiment(PACED, "replaced")
+    experiment.run_fit(points, ASHA(space(pause=0.05), num_runs=8, concurrency=2), wait=False)
+    wait_for_runs(experiment, 2)
+    with pytest.warns(UserWarning, match="was still live"):
+        other = Experiment(PACED, "in its place")
+    experiment.wait(timeout=120)
+    assert search_of(experiment)["status"] == "removed"
+    other.end()
+
+
 def test_population_based_training_copies_weights(experiment, points, tmp_path):
     search = PBT(space(epochs=4), num_runs=4, interval_epochs=2, seed=1)
     experiment.run_fit(points, search)

@@ -14,6 +14,7 @@ from rapidfire_lab.engine.ledger import run_state
 from rapidfire_lab.engine.requests import (
     checked_leaves,
     find_experiment,
+    give_up_searches,
     insert_run,
     listed,
     live_experiment,
@@ -53,7 +54,7 @@ def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
     runs = _active_runs if request.operation == "cancel" else _chosen_runs
     steered = runs(request, ledger, experiment)
     if request.operation == "cancel":
-        _give_up_searches(request, ledger, experiment)
+        give_up_searches(ledger, experiment, f"by {request.origin}")
     for run in steered:
         _steer(request, ledger, run)
     return {
@@ -174,13 +175,6 @@ def _steer(request: RunOperation, ledger: Ledger, run: RunRecord) -> None:
         ledger.journal.update_run(run.id, wanted_by=by)
         _adopt(ledger, run)
         ledger.feed(DeleteAsked(run.id))
-
-
-def _give_up_searches(request: RunOperation, ledger: Ledger, experiment: ExperimentRecord) -> None:
-    """End searches, which would put other runs in the place of those that are stopped."""
-    for search in ledger.journal.active_searches(experiment.id):
-        ledger.journal.update_policy(search.id, status="removed")
-        ledger.journal.add_event(f"Search {search.name} given up by {request.origin}", experiment_id=experiment.id)
 
 
 def _resume(ledger: Ledger, run: RunRecord, trial: Trial | None) -> None:

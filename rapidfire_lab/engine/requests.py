@@ -148,11 +148,19 @@ def _refuse_searches(ledger: Ledger, experiment: ExperimentRecord) -> None:
 
 
 def end_live(ledger: Ledger, experiment: ExperimentRecord, why: str) -> None:
+    give_up_searches(ledger, experiment, f"as experiment {experiment.name!r} is over")
     for run in ledger.journal.runs(experiment.id):
         if run.status in ACTIVE_STATUSES:
             stop_run(ledger, run)
     ledger.journal.end_experiment(experiment.id)
     ledger.journal.add_event(f"Experiment {experiment.name} ended {why}", experiment_id=experiment.id)
+
+
+def give_up_searches(ledger: Ledger, experiment: ExperimentRecord, why: str) -> None:
+    """End searches, which would put other runs in the place of those that are stopped."""
+    for search in ledger.journal.active_searches(experiment.id):
+        ledger.journal.update_policy(search.id, status="removed")
+        ledger.journal.add_event(f"Search {search.name} given up {why}", experiment_id=experiment.id)
 
 
 def stop_run(ledger: Ledger, run: RunRecord, by: str = "user") -> None:
