@@ -27,9 +27,10 @@ class PairedRace(Algorithm):
     """Every trial trains to its end unless it is credibly worse than another one.
 
     Two trials are compared by the differences of their costs at the same positions, from ``grace`` epochs on. A trial
-    is dropped when the anytime-valid interval of its mean difference to another one is above 0, and the last
-    difference is, too. The level is shared among all ordered pairs of ``trials`` (Bonferroni), so that with a chance of
-    ``confidence`` no trial is ever dropped for one that is not better on the average of what they were compared on.
+    is dropped when the anytime-valid interval of its mean difference to another one is above 0, and it is not about to
+    catch up: going on as it does, it would still be behind after as long again. The level is shared among all ordered
+    pairs of ``trials`` (Bonferroni), so that with a chance of ``confidence`` no trial is ever dropped for one that is
+    not better on the average of what they were compared on.
 
     Parameters
     ----------
