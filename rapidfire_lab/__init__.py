@@ -39,20 +39,26 @@ if TYPE_CHECKING:
     )
     from rapidfire_lab.experiment import Experiment
     from rapidfire_lab.model_files import load_model
+    from rapidfire_lab.search import ASHA, PBT, BayesianSearch, Hyperband, PairedRacing, SuccessiveHalving
     from rapidfire_lab.spec import MLSpec
 
 __all__ = [
+    "ASHA",
+    "PBT",
+    "BayesianSearch",
     "ConfigError",
     "DataError",
     "DataHandle",
     "EngineError",
     "Experiment",
     "GridSearch",
+    "Hyperband",
     "JobError",
     "List",
     "MLSpec",
     "NotFoundError",
     "OperationError",
+    "PairedRacing",
     "PolicyError",
     "RFGridSearch",
     "RFRandomSearch",
@@ -62,6 +68,7 @@ __all__ = [
     "SpecError",
     "StaleError",
     "StorageError",
+    "SuccessiveHalving",
     "__version__",
     "load_model",
 ]
@@ -84,6 +91,7 @@ _HOMES = {
     ),
     "experiment": ("Experiment",),
     "model_files": ("load_model",),
+    "search": ("ASHA", "BayesianSearch", "Hyperband", "PBT", "PairedRacing", "SuccessiveHalving"),
     "spec": ("MLSpec",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -22,6 +22,7 @@ from rapidfire_lab.inference import JobRequest, progress_of, refuse_failed, test
 from rapidfire_lab.policies.control import PolicyControl
 from rapidfire_lab.policies.source import source_of
 from rapidfire_lab.policies.view import RunViews
+from rapidfire_lab.search import searches_in
 from rapidfire_lab.spec import POLICY_HOOK
 from rapidfire_lab.spec_source import SpecSource
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.engine.protocol import OperationName
     from rapidfire_lab.journal import ExperimentRecord, JobRecord, JournalReader, RunRecord
     from rapidfire_lab.policies.run_policy import Policy
+    from rapidfire_lab.search import Search
 
 _LOOK_SECONDS = 0.1
 _LOOK_SHARE = 20
@@ -123,7 +125,9 @@ class Experiment:
         data_handle
             Handle with a ``train`` partition and optionally a ``validation`` one.
         ml_config
-            A config dictionary, a ``GridSearch`` or ``RandomSearch``, or a list of any of these, nested at will.
+            A config dictionary, a ``GridSearch`` or ``RandomSearch``, a search (``ASHA``, ``SuccessiveHalving``,
+            ``Hyperband``, ``PBT``, ``BayesianSearch``, ``PairedRacing``), or a list of any of these, nested at will.
+            A search adds runs while others train, and decides without the notebook which of them train on.
         seed
             Seed of all randomness; every run gets the same, so that configs differ by their knobs alone.
         num_chunks
@@ -137,11 +141,12 @@ class Experiment:
         ConfigError, DataError
             Before anything is trained, when a config or the data cannot be used.
         OperationError
-            When the experiment has ended.
+            When the experiment has ended, or a search fails while it is waited for: its metric is none of the runs'.
         """
         _check_fit_arguments(data_handle, seed, num_chunks)
         self._refuse_changed_spec()
         leaves = expand(ml_config)
+        searches = [self._definition(search, data_handle) for search in searches_in(ml_config)]
         data = data_handle.download(self._client.home.data)
         answer = self._client.request(
             SubmitFit(
@@ -151,10 +156,31 @@ class Experiment:
                 leaves=leaves,
                 seed=seed,
                 num_chunks=num_chunks,
+                searches=searches,
             ),
             timeout=60.0 + 0.1 * len(leaves),
         )
-        self._watch(answer["run_ids"], wait=wait)
+        self._watch(None if searches else answer["run_ids"], wait=wait)
+        self._raise_failed(answer["searches"])
+
+    def _raise_failed(self, searches: list[str]) -> None:
+        """Raise when one of these searches has failed by now."""
+        for policy in self._reader().policies(self._record().id):
+            if policy.name in searches and policy.status == "failed":
+                message = f"Search {policy.name} failed: {policy.error}"
+                raise OperationError(message)
+
+    def _definition(self, search: Search, data_handle: DataHandle) -> dict[str, Any]:
+        """A search as the engine takes it, once its metrics are known to be there."""
+        source = None
+        if search.constraint is not None and search.sampler != "random":
+            text = source_of(search.constraint, ("config",), "constraint")
+            source = {"source": text, "function": getattr(search.constraint, "__name__", "")}
+        definition = search.definition(source)
+        has_own = self._source is None or self._source.has_hook("compute_metrics")
+        if not has_own:
+            search.check_metrics(definition, validates="validation" in data_handle.partitions)
+        return definition
 
     def _refuse_changed_spec(self) -> None:
         if self._source and SpecSource.read(self._source.path).hash != self._source.hash:
@@ -164,7 +190,7 @@ class Experiment:
             )
             raise SpecError(message)
 
-    def _watch(self, run_ids: list[int], *, wait: bool) -> None:
+    def _watch(self, run_ids: list[int] | None, *, wait: bool) -> None:
         from rapidfire_lab.display import show_runs
 
         view = show_runs(self._client.home, self._reader(), self.name, run_ids)
@@ -174,7 +200,7 @@ class Experiment:
         self._wait_for(run_ids, view)
 
     def wait(self, run_ids: Iterable[int] | None = None, *, timeout: float | None = None) -> None:
-        """Wait until runs have ended: the given ones, or all, with all tests and predictions.
+        """Wait until runs have ended: the given ones, or all, with searches, tests and predictions.
 
         Raises
         ------
@@ -219,8 +245,11 @@ class Experiment:
         return True
 
     def _goes_on(self, run_ids: list[int] | None) -> bool:
-        """Whether any of these runs goes on or, for None, anything at all."""
-        return bool(self._active(run_ids)) or (run_ids is None and self._has_open_jobs())
+        """Whether any of these runs goes on or, for None, anything at all: a search may add runs."""
+        if run_ids is not None:
+            return bool(self._active(run_ids))
+        is_searching = bool(self._reader().active_searches(self._record().id))
+        return is_searching or bool(self._active(None)) or self._has_open_jobs()
 
     def _has_open_jobs(self) -> bool:
         experiment = self._record().id
@@ -503,7 +532,10 @@ class Experiment:
         return policy_actions(control.actions)
 
     def get_policies(self) -> pd.DataFrame:
-        """Policies of the experiment: ``name``, ``status`` (active, failed or removed), ``state`` and ``error``."""
+        """Policies of the experiment: ``name``, ``status``, ``state`` and ``error``.
+
+        The status is active, failed or removed. Searches are in here as well; one that is over is done.
+        """
         from rapidfire_lab.results import policies
 
         return policies(self._reader(), self._record().id)
@@ -528,7 +560,7 @@ class Experiment:
     def cancel_current(self) -> None:
         """Stop all runs that are training or waiting to; they can be resumed. Waits until they have stopped.
 
-        Tests and predictions that are under way are cancelled.
+        Searches are given up, and tests and predictions that are under way are cancelled.
         """
         if self._goes_on(None):
             self._operate("cancel", [])

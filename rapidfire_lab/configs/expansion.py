@@ -17,7 +17,7 @@ _SHOWN_KNOBS = 6
 
 
 def expand(ml_config: object) -> list[dict[str, Any]]:
-    """Give the canonical leaf configs, one per run, in the order written.
+    """Give the canonical leaf configs, one per run, in the order written; searches have none yet.
 
     Parameters
     ----------
@@ -40,6 +40,8 @@ def _leaves(label: str, node: Mapping[str, Any] | ConfigGroup) -> Iterator[tuple
     with located(label):
         if not isinstance(node, ConfigGroup):
             yield label, normalise(node)
+            return
+        if node.is_search:
             return
         leaves = node.leaves()
     yield from ((f"{label}.leaves()[{index}]", leaf) for index, leaf in enumerate(leaves))

@@ -31,6 +31,9 @@ class ConfigGroup(ABC):
         at any depth of a dict, also inside the values of a `List`.
     """
 
+    is_search = False
+    """Whether its configs become known only while runs train."""
+
     def __init__(self, configs: object) -> None:
         self.configs = configs
         check_depth(configs, "configs")

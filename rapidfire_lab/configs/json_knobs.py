@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rapidfire_lab.configs.knobs import List, Range
+from rapidfire_lab.configs.plain import plain
 from rapidfire_lab.configs.scalars import describe
 from rapidfire_lab.configs.space import check_depth
 from rapidfire_lab.configs.spelling import did_you_mean
@@ -69,3 +71,16 @@ def _range(arguments: object, path: str) -> Range:
         return Range(**arguments)
     except ConfigError as error:
         raise ConfigError(f"{path!r}: {error}") from None
+
+
+def encode(value: object) -> Any:
+    """Give plain JSON that `decode` makes the same template of."""
+    if isinstance(value, List):
+        return {"$list": [encode(item) for item in value.values]}
+    if isinstance(value, Range):
+        return {"$range": {key: getattr(value, key) for key in _RANGE_KEYS}}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    return plain(value, "configs")

@@ -34,15 +34,18 @@ class TableSnapshot:
     metric_names: list[str]
     notices: list[str]
     """What the engine has to say: warnings since the view was opened, the last few."""
+    searches: list[str]
+    """Searches that may add runs yet."""
 
     @property
     def finished(self) -> bool:
-        return not any(row.active for row in self.rows)
+        return not self.searches and not any(row.active for row in self.rows)
 
     def summary(self) -> str:
         counts = {status: sum(row.status == status for row in self.rows) for status in STATUS_ICONS}
         told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        return f"{self.experiment}: {told or 'no runs'}"
+        searching = f"; searching: {', '.join(self.searches)}" if self.searches else ""
+        return f"{self.experiment}: {told or 'no runs'}{searching}"
 
 
 class RunTable:
@@ -62,7 +65,12 @@ class RunTable:
         rows = make_rows(self._journal, runs, knobs)
         metrics = dict.fromkeys(name for row in rows for name in row.metrics if name not in _HIDDEN_METRICS)
         notices = self._journal.engine_warnings(after=self._opened)[-_MOST_NOTICES:]
-        return TableSnapshot(self._experiment, rows, knobs, most_telling(metrics)[:_MOST_METRICS], notices)
+        searches = self._searches(record) if record else []
+        return TableSnapshot(self._experiment, rows, knobs, most_telling(metrics)[:_MOST_METRICS], notices, searches)
+
+    def _searches(self, record: ExperimentRecord) -> list[str]:
+        found = self._journal.active_searches(record.id) if self._run_ids is None else []
+        return [search.name for search in found]
 
     def _runs(self, record: ExperimentRecord) -> list[RunRecord]:
         runs = self._journal.runs(record.id)

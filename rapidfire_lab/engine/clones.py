@@ -11,6 +11,7 @@ from rapidfire_lab.configs import check_torch_names, differing_knobs, get_path
 from rapidfire_lab.configs.changes import MAX_CHANGES, apply_changes
 from rapidfire_lab.configs.diff import identity
 from rapidfire_lab.engine.layout import ExperimentLayout
+from rapidfire_lab.engine.protocol import RunOperation
 from rapidfire_lab.engine.requests import check_length, insert_run, schedule_run
 from rapidfire_lab.errors import ConfigError, EngineError, OperationError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rapidfire_lab.engine.ledger import Ledger
-    from rapidfire_lab.engine.protocol import CheckClone, RunOperation
+    from rapidfire_lab.engine.protocol import CheckClone, Trial
     from rapidfire_lab.journal import FitRecord, RunRecord
 
 
@@ -35,6 +36,7 @@ class ClonePlan:
     leaf: dict[str, Any]
     warm_start: bool
     continue_position: bool
+    trial: Trial | None = None
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -100,7 +102,8 @@ def _plans(
         check_length(leaf, rows)
         if request.continue_position:
             _check_position(parent, leaf)
-        yield ClonePlan(parent, change, leaf, request.warm_start, request.continue_position)
+        trial = request.trial if isinstance(request, RunOperation) else None
+        yield ClonePlan(parent, change, leaf, request.warm_start, request.continue_position, trial)
 
 
 def _check_position(parent: RunRecord, leaf: dict[str, Any]) -> None:
@@ -169,6 +172,7 @@ def _insert(plan: ClonePlan, fit: FitRecord, ledger: Ledger) -> RunRecord:
         warm_start=plan.warm_start,
         continue_position=plan.continue_position,
         parent_step=parent.step if plan.warm_start else None,
+        trial=plan.trial,
         **position,
     )
 

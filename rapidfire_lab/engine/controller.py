@@ -46,6 +46,8 @@ _PART_TOO_LONG = (
     "tells where it was. Should it need longer, raise the setting (0 sets no limit), restart the engine with "
     "`rapidfire-lab stop-engine` and ask again."
 )
+_NEWS_TO_POLICIES = (protocol.AddPolicy, protocol.CreateExperiment, protocol.SubmitFit, protocol.RunOperation)
+
 _KEPT_REPLIES = 1_000
 """More than can be asked while a client still repeats its question."""
 
@@ -231,7 +233,7 @@ class Controller:
                 protocol.Reply(request_id=request.request_id, error=str(error), error_type=type(error).__name__)
             )
         self._after_changes()
-        if isinstance(request, protocol.AddPolicy | protocol.CreateExperiment):
+        if isinstance(request, _NEWS_TO_POLICIES):
             self._policies.call()
         return frame
 
@@ -261,7 +263,7 @@ class Controller:
             case protocol.EndExperiment():
                 return requests.end_experiment(request, self._ledger)
             case protocol.SubmitFit():
-                return requests.submit_fit(request, self._ledger)
+                return requests.submit_fit(request, self._ledger, self._node.slots)
             case protocol.SubmitJob():
                 return inference.submit_job(request, self._ledger)
             case protocol.RunOperation():
@@ -330,6 +332,7 @@ class Controller:
             self._ledger.feed(SlotDown(slot, explanation))
         self._ledger.jobs.remove_obsolete()
         self._tell_slots()
+        self._policies.call()
 
     def _collect_progress(self, message: protocol.Progress) -> None:
         earlier = self._progress.get(message.lease)

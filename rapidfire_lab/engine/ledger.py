@@ -57,6 +57,7 @@ def run_state(run: RunRecord, num_chunks: int | None) -> RunState:
         step=run.step,
         num_chunks=num_chunks,
         handicap=run.handicap,
+        limit=run.until,
         slot=run.slot,
         deaths=run.deaths,
     )
@@ -325,6 +326,8 @@ class Ledger:
         if ended.reason is not None:
             columns |= {"error": ended.reason, "traceback": self._log_tail(run)}
         self.journal.update_run(run.id, **columns)
+        # Ends without a commit are news to policies, too.
+        self.journal.count_commit(run.experiment_id)
         self.journal.close_leases_of(run.id, "discarded")
         self._with_files(run, lambda: self._finish_files(self.journal.run_by_key(run.id)))
         if ended.status == "failed":

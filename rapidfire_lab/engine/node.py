@@ -37,7 +37,7 @@ class Node:
         self._devices = _devices(settings)
         # Nobody has tried yet whether forked slots can use GPUs.
         self._nursery = None if self._devices else nursery
-        self._slots = slot_count(settings, len(self._devices))
+        self.slots = slot_count(settings, len(self._devices))
         self._threads = cpu_threads(settings, len(self._devices))
         self._prepared_bytes = prepared_bytes(settings, home.prepared)
         self._children = Children()
@@ -67,7 +67,7 @@ class Node:
 
     def want_slots(self, runs: int) -> None:
         """Have as many slots as there are runs to train, and some warm ones; never more than the machine offers."""
-        for index in range(min(self._slots, max(runs, _WARM_SLOTS))):
+        for index in range(min(self.slots, max(runs, _WARM_SLOTS))):
             name = _slot_name(index)
             if name not in self._children.by_name:
                 self._children.add(self._slot(index))
@@ -79,7 +79,7 @@ class Node:
             "parent": self._nursery.pid if self._nursery else os.getpid(),
             "device": "cuda" if self._devices else "cpu",
             "threads": self._threads,
-            "sharing": math.ceil(self._slots / max(1, len(self._devices))),
+            "sharing": math.ceil(self.slots / max(1, len(self._devices))),
             "memory-fraction": self._settings.memory_fraction,
             "prepared": self._home.prepared,
             "prepared-bytes": self._prepared_bytes,

@@ -11,15 +11,26 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.engine.clones import describe_clones, make_clones, plan_clones
 from rapidfire_lab.engine.ledger import run_state
-from rapidfire_lab.engine.requests import cancel_jobs, find_experiment, find_run, live_experiment, run_or_none, stop_run
+from rapidfire_lab.engine.requests import (
+    cancel_jobs,
+    checked_leaves,
+    find_experiment,
+    find_run,
+    give_up_searches,
+    insert_run,
+    live_experiment,
+    run_or_none,
+    schedule_run,
+    stop_run,
+)
 from rapidfire_lab.engine.scheduler import DeleteAsked, ResumeAsked
 from rapidfire_lab.errors import OperationError, StaleError
 from rapidfire_lab.journal import ACTIVE_STATUSES
 
 if TYPE_CHECKING:
     from rapidfire_lab.engine.ledger import Ledger
-    from rapidfire_lab.engine.protocol import CheckClone, RunOperation
-    from rapidfire_lab.journal import ExperimentRecord, RunRecord
+    from rapidfire_lab.engine.protocol import CheckClone, PolicyAction, RunOperation, Trial
+    from rapidfire_lab.journal import ExperimentRecord, PolicyRecord, RunRecord
 
 LEGAL_STATUSES = {
     "stop": ACTIVE_STATUSES,
@@ -43,6 +54,8 @@ def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
         raise OperationError(message)
     runs = _active_runs if request.operation == "cancel" else _chosen_runs
     steered = runs(request, ledger, experiment)
+    if request.operation == "cancel":
+        give_up_searches(ledger, experiment, f"by {request.origin}")
     for run in steered:
         _steer(request, ledger, run)
     if request.operation == "cancel":
@@ -51,6 +64,27 @@ def operate(request: RunOperation, ledger: Ledger) -> dict[str, Any]:
         "run_ids": [run.run_id for run in steered],
         "operation_ids": [_record(request, ledger, run, run.run_id, {}) for run in steered],
     }
+
+
+def add_trial(action: PolicyAction, policy: PolicyRecord, ledger: Ledger) -> None:
+    """Add a run that a search wants, as ``run_fit`` does."""
+    if policy.fit_id is None or action.leaf is None:
+        message = "Only searches add runs."
+        raise OperationError(message)
+    fit = ledger.journal.fit(policy.fit_id)
+    [leaf] = checked_leaves([action.leaf], fit)
+    run = insert_run(ledger, fit, leaf, source="search", parent=None, trial=action.trial)
+    schedule_run(ledger, run, fit)
+    ledger.event(run, f"Add run {run.run_id}, asked by {policy.origin}")
+    ledger.journal.add_operation(
+        "add",
+        experiment_id=run.experiment_id,
+        run_id=run.run_id,
+        origin=policy.origin,
+        arguments={"trial": run.trial, "until": run.until},
+        result=f"run {run.run_id}",
+        step=0,
+    )
 
 
 def check_clone(request: CheckClone, ledger: Ledger) -> dict[str, Any]:
@@ -124,19 +158,23 @@ def _steer(request: RunOperation, ledger: Ledger, run: RunRecord) -> None:
     if request.operation in ("stop", "cancel"):
         stop_run(ledger, run, by)
     elif request.operation == "resume":
-        _resume(ledger, run)
+        _resume(ledger, run, request.trial)
     else:
         ledger.journal.update_run(run.id, wanted_by=by)
         _adopt(ledger, run)
         ledger.feed(DeleteAsked(run.id))
 
 
-def _resume(ledger: Ledger, run: RunRecord) -> None:
-    """Let a run go on from its last commit; one that failed forgets what it did after that, and why it failed."""
+def _resume(ledger: Ledger, run: RunRecord, trial: Trial | None) -> None:
+    """Let a run go on from its last commit; one that failed forgets what it did after that, and why it failed.
+
+    Of a search's run it is known how far; who else resumes it has it train to its end.
+    """
+    until = trial.until * run.steps_per_epoch if trial is not None else None
     ledger.journal.trim_points(run.id, run.step)
-    ledger.journal.update_run(run.id, live_step=run.step, deaths=0, error=None, traceback=None)
+    ledger.journal.update_run(run.id, live_step=run.step, deaths=0, error=None, traceback=None, until=until)
     _adopt(ledger, ledger.journal.run_by_key(run.id))
-    ledger.feed(ResumeAsked(run.id))
+    ledger.feed(ResumeAsked(run.id, until))
     ledger.track(run.id, "status", {"status": "running", "ended_by": None})
 
 

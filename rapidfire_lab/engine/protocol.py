@@ -66,6 +66,16 @@ class SubmitFit(Message):
     leaves: list[dict[str, Any]]
     seed: int
     num_chunks: int | None
+    searches: list[dict[str, Any]] = []
+    """Definitions of searches, which add their runs by and by."""
+
+
+class Trial(msgspec.Struct, kw_only=True):
+    """What a run is in a search: the trial of this number, to be trained for ``until`` epochs for now."""
+
+    search: str
+    number: int
+    until: int
 
 
 class RunOperation(Message):
@@ -84,6 +94,8 @@ class RunOperation(Message):
     warm_start: bool = False
     continue_position: bool = False
     seen: dict[str, str] = {}
+    trial: Trial | None = None
+    """Of a resume or clone that a search asks for."""
 
 
 class CheckClone(Message):
@@ -248,13 +260,18 @@ class PoliciesReady(Message):
 
 
 class PolicyAction(msgspec.Struct, kw_only=True):
-    """An operation that a policy wants; the fields are those of ``RunOperation``."""
+    """An operation that a policy wants; the fields are those of ``RunOperation``.
 
-    operation: OperationName
+    A search may also ``add`` a run with the config ``leaf``.
+    """
+
+    operation: OperationName | Literal["add"]
     run_ids: list[int]
     changes: list[dict[str, Any]] = []
     warm_start: bool = False
     continue_position: bool = False
+    leaf: dict[str, Any] | None = None
+    trial: Trial | None = None
 
 
 class Deciding(Message):
@@ -271,6 +288,8 @@ class Decided(Message):
     actions: list[PolicyAction]
     state: dict[str, Any]
     printed: str = ""
+    done: bool = False
+    """Whether it needs to be called no more."""
     error: str | None = None
     """Why it failed; it is called no more."""
     traceback: str | None = None

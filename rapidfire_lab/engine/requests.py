@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs import check_torch_names, normalise
+from rapidfire_lab.engine.chunks import FIRST_CHUNKS
 from rapidfire_lab.engine.home import require_private
 from rapidfire_lab.engine.job_ledger import job_name
 from rapidfire_lab.engine.jobs import JobCancelled
@@ -20,16 +22,20 @@ from rapidfire_lab.engine.ledger import run_state
 from rapidfire_lab.engine.scheduler import RunAdded, StopAsked
 from rapidfire_lab.errors import ConfigError, DataError, EngineError, NotFoundError, OperationError, SpecError
 from rapidfire_lab.journal import ACTIVE_STATUSES
+from rapidfire_lab.search import settled
 
 if TYPE_CHECKING:
     from rapidfire_lab.engine.home import EngineHome
     from rapidfire_lab.engine.ledger import Ledger
-    from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, SubmitFit
+    from rapidfire_lab.engine.protocol import CreateExperiment, EndExperiment, SubmitFit, Trial
     from rapidfire_lab.journal import ExperimentRecord, FitRecord, RunRecord
 
 _MOST_STEPS = 1 << 53
 _MOST_RUNS = 1 << 62
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
+
+POLICY_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,59}")
+NAME_RULE = "take up to 60 letters, digits, '_', '.' and '-'."
 
 
 # Experiments
@@ -135,11 +141,22 @@ def end_experiment(request: EndExperiment, ledger: Ledger) -> dict[str, Any]:
         message = f"Still under way in experiment {experiment.name!r}: {names}. Call wait() or cancel_current() first."
         raise OperationError(message)
     if experiment.status == "live":
+        _refuse_searches(ledger, experiment)
         end_live(ledger, experiment, "by its user")
     return {}
 
 
+def _refuse_searches(ledger: Ledger, experiment: ExperimentRecord) -> None:
+    if under_way := [search.name for search in ledger.journal.active_searches(experiment.id)]:
+        message = (
+            f"The search {', '.join(under_way)} of experiment {experiment.name!r} is not over. Call wait(), or "
+            "cancel_current() to give it up."
+        )
+        raise OperationError(message)
+
+
 def end_live(ledger: Ledger, experiment: ExperimentRecord, why: str) -> None:
+    give_up_searches(ledger, experiment, f"as experiment {experiment.name!r} is over")
     for run in ledger.journal.runs(experiment.id):
         if run.status in ACTIVE_STATUSES:
             stop_run(ledger, run)
@@ -153,6 +170,13 @@ def cancel_jobs(ledger: Ledger, experiment: ExperimentRecord) -> None:
     for job in ledger.journal.jobs(experiment.id):
         if job.is_open:
             ledger.feed(JobCancelled(job.id))
+
+
+def give_up_searches(ledger: Ledger, experiment: ExperimentRecord, why: str) -> None:
+    """End searches, which would put other runs in the place of those that are stopped."""
+    for search in ledger.journal.active_searches(experiment.id):
+        ledger.journal.update_policy(search.id, status="removed")
+        ledger.journal.add_event(f"Search {search.name} given up {why}", experiment_id=experiment.id)
 
 
 def stop_run(ledger: Ledger, run: RunRecord, by: str = "user") -> None:
@@ -196,7 +220,7 @@ def run_or_none(ledger: Ledger, experiment: ExperimentRecord, run_id: int) -> Ru
     return ledger.journal.run(experiment.id, run_id) if run_id < _MOST_RUNS else None
 
 
-def submit_fit(request: SubmitFit, ledger: Ledger) -> dict[str, Any]:
+def submit_fit(request: SubmitFit, ledger: Ledger, slots: int) -> dict[str, Any]:
     experiment = live_experiment(ledger, request.experiment)
     if experiment.spec_path is None:
         message = f"Experiment {experiment.name!r} was created without an MLSpec file, which run_fit needs."
@@ -204,10 +228,9 @@ def submit_fit(request: SubmitFit, ledger: Ledger) -> dict[str, Any]:
     if "train" not in request.data["partitions"]:
         message = "run_fit needs a train partition; give DataHandle a 'train' locator."
         raise DataError(message)
-    leaves = [normalise(leaf) for leaf in request.leaves]
-    for leaf in leaves:
-        check_torch_names(leaf)
-        check_length(leaf, request.data["partitions"]["train"]["rows"])
+    rows = request.data["partitions"]["train"]["rows"]
+    leaves = _checked(request.leaves, rows)
+    searches = [_checked_search(definition, rows) for definition in request.searches]
     fit = ledger.journal.add_fit(
         experiment_id=experiment.id,
         data=json.dumps(request.data),
@@ -216,9 +239,45 @@ def submit_fit(request: SubmitFit, ledger: Ledger) -> dict[str, Any]:
     )
     record = ledger.journal.fit(fit)
     runs = [insert_run(ledger, record, leaf, source="initial", parent=None) for leaf in leaves]
+    names = [_add_search(ledger, experiment, record, definition, slots) for definition in searches]
     for run in runs:
         schedule_run(ledger, run, record)
-    return {"run_ids": [run.run_id for run in runs]}
+    return {"run_ids": [run.run_id for run in runs], "searches": names}
+
+
+def _checked(leaves: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
+    normal = [normalise(leaf) for leaf in leaves]
+    for leaf in normal:
+        check_torch_names(leaf)
+        check_length(leaf, rows)
+    return normal
+
+
+def checked_leaves(leaves: list[dict[str, Any]], fit: FitRecord) -> list[dict[str, Any]]:
+    """Check configs of runs that are to train on the data of a fit, and bring them into canonical form."""
+    return _checked(leaves, json.loads(fit.data)["partitions"]["train"]["rows"])
+
+
+def _checked_search(definition: dict[str, Any], rows: int) -> dict[str, Any]:
+    """Check all configs of a search that are known by now."""
+    configs = definition["configs"]
+    known = "leaves" if "leaves" in configs else "defaults"
+    return {**definition, "configs": {**configs, known: _checked(configs[known], rows)}}
+
+
+def _add_search(
+    ledger: Ledger, experiment: ExperimentRecord, fit: FitRecord, definition: dict[str, Any], slots: int
+) -> str:
+    """Begin a search; of its name an experiment may have several, and all others than the first get a number."""
+    if not POLICY_NAME.fullmatch(definition["name"]):
+        message = f"The name {definition['name']!r} of a search cannot be used: {NAME_RULE}"
+        raise ConfigError(message)
+    taken = {policy.name for policy in ledger.journal.policies(experiment.id)}
+    name = _free_name(definition["name"], taken)
+    whole = settled({**definition, "name": name}, slots=slots, chunks=fit.num_chunks or FIRST_CHUNKS, now=time.time())
+    ledger.journal.add_search(experiment.id, name, whole, fit.id)
+    ledger.journal.add_event(f"Search {name} begun", experiment_id=experiment.id)
+    return name
 
 
 def check_length(leaf: dict[str, Any], rows: int) -> None:
@@ -227,16 +286,21 @@ def check_length(leaf: dict[str, Any], rows: int) -> None:
         raise ConfigError(message)
 
 
-def insert_run(ledger: Ledger, fit: FitRecord, leaf: dict[str, Any], **columns: Any) -> RunRecord:
+def insert_run(
+    ledger: Ledger, fit: FitRecord, leaf: dict[str, Any], *, trial: Trial | None = None, **columns: Any
+) -> RunRecord:
     """Write a new run down; it trains once it is scheduled."""
     rows = json.loads(fit.data)["partitions"]["train"]["rows"]
     train = leaf["train"]
+    steps_per_epoch = math.ceil(rows / train["batch_size"])
+    if trial is not None:
+        columns |= {"search": trial.search, "trial": trial.number, "until": trial.until * steps_per_epoch}
     key = ledger.journal.add_run(
         fit.experiment_id,
         config=leaf,
         fit_id=fit.id,
         epochs=train["epochs"],
-        steps_per_epoch=math.ceil(rows / train["batch_size"]),
+        steps_per_epoch=steps_per_epoch,
         **columns,
     )
     return ledger.journal.run_by_key(key)

@@ -47,6 +47,8 @@ class RunState:
     step: int = 0
     num_chunks: int | None = None
     handicap: float = 0.0
+    limit: int | None = None
+    """Step at which it leaves the schedule by itself, until it is resumed with another one."""
     lease_passes: float = 0.0
     """Length of its last lease: as far as it may be ahead of others at whose cost it trained."""
     phase: RunPhase = "waiting"
@@ -70,6 +72,10 @@ class RunState:
     def position(self) -> int:
         """Step that it has come to, committed or not: the next lease starts from there."""
         return max(self.step, self.ahead)
+
+    @property
+    def is_at_limit(self) -> bool:
+        return self.limit is not None and self.position >= self.limit
 
     @property
     def share(self) -> float:
@@ -141,6 +147,7 @@ class StopAsked:
 @dataclass(frozen=True)
 class ResumeAsked:
     run: int
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +214,7 @@ class RunEnded:
 
     run: int
     status: Literal["stopped", "completed", "failed", "deleted"]
-    ended_by: Literal["epochs", "converged", "user", "error"]
+    ended_by: Literal["epochs", "converged", "user", "search", "error"]
     reason: str | None = None
 
 
@@ -284,8 +291,7 @@ class Scheduler:
             case StopAsked():
                 return self._stop(self.runs[event.run])
             case ResumeAsked():
-                run = self.runs[event.run]
-                return self._join(run) if run.phase == "stopped" else []
+                return self._resume(self.runs[event.run], event.limit)
             case SlotDying():
                 self.slots[event.slot].dying = True
                 return []
@@ -309,6 +315,12 @@ class Scheduler:
             return self._join(event.run)
         self._level = max(self._level, event.run.share - CATCH_UP)
         return self._wait(event.run)
+
+    def _resume(self, run: RunState, limit: int | None) -> list[Instruction]:
+        if run.phase != "stopped":
+            return []
+        run.limit = limit
+        return self._join(run)
 
     def _join(self, run: RunState) -> list[Instruction]:
         """Have a new or resumed run wait where the others are; of a lead it keeps what its last lease gave it."""
@@ -384,7 +396,7 @@ class Scheduler:
             run.phase = "saving"
             run.saving.append(event.lease)
             run.ahead = event.step
-            run.goes_on = event.outcome == "reached" and run.wanted is None
+            run.goes_on = event.outcome == "reached" and run.wanted is None and not run.is_at_limit
         return []
 
     def _lease_ended(self, event: LeaseEnded) -> list[Instruction]:
@@ -419,6 +431,8 @@ class Scheduler:
             return self._end(run, RunEnded(run.key, "completed", by))
         if run.wanted == "stopped":
             return self._end(run, RunEnded(run.key, "stopped", "user"))
+        if event.outcome == "reached" and run.is_at_limit:
+            return self._end(run, RunEnded(run.key, "stopped", "search"))
         return self._come_back(run)
 
     def _release(self, lease: int) -> list[Instruction]:
@@ -527,6 +541,8 @@ class Scheduler:
             chunks=run.num_chunks,
             pace=run.pace,
         )
+        if run.limit is not None:
+            to_step = max(from_step, min(to_step, run.limit))
         run.lease_passes = (to_step - from_step) / run.steps_per_epoch
         self._level = max(self._level, run.share)
         return GrantLease(lease, run.key, slot.index, from_step, to_step, base)

@@ -13,6 +13,23 @@ class PolicyQueries(JournalConnection):
         rows = self._all("SELECT * FROM policies WHERE experiment_id = ? ORDER BY id", (experiment_id,))
         return [to_record(row, PolicyRecord) for row in rows]
 
+    def active_searches(self, experiment_id: int) -> list[PolicyRecord]:
+        """Searches of an experiment that are not over."""
+        found = self.policies(experiment_id)
+        return [policy for policy in found if policy.definition is not None and policy.status == "active"]
+
+    def steerers(self, experiment_id: int) -> dict[int, set[str]]:
+        """Who has stopped, resumed or deleted each run."""
+        rows = self._all(
+            "SELECT DISTINCT run_id, origin FROM operations"
+            " WHERE experiment_id = ? AND operation IN ('stop', 'resume', 'delete', 'cancel')",
+            (experiment_id,),
+        )
+        found: dict[int, set[str]] = {}
+        for row in rows:
+            found.setdefault(row["run_id"], set()).add(row["origin"])
+        return found
+
     def policy(self, policy_id: int) -> PolicyRecord:
         return to_record(self._one("SELECT * FROM policies WHERE id = ?", (policy_id,)), PolicyRecord)
 

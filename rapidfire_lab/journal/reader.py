@@ -112,7 +112,8 @@ class JournalReader(MetricQueries, LogQueries, PolicyQueries, JobQueries):
     def positions(self) -> list[Position]:
         """Where the runs stand that train or wait to, but for those that are about to stop."""
         query = (
-            "SELECT id, epochs, steps_per_epoch, step, max(step, live_step), seconds FROM runs"
+            "SELECT id, coalesce(1.0 * until / steps_per_epoch, epochs), steps_per_epoch, step, max(step, live_step),"
+            " seconds FROM runs"
             " WHERE status IN ('queued', 'running') AND wanted IS NULL ORDER BY id"
         )
         return [Position(*row) for row in self._all(query)]

@@ -80,6 +80,11 @@ class RunRecord(msgspec.Struct, kw_only=True):
     carried: str | None
     continue_position: bool
     wanted_by: str | None
+    search: str | None
+    """Name of the search that it is a trial of; ``trial`` is its number in there."""
+    trial: int | None
+    until: int | None
+    """Step at which it stops by itself, for its search to decide."""
 
     @property
     def total_steps(self) -> int:
@@ -93,10 +98,13 @@ class RunRecord(msgspec.Struct, kw_only=True):
 
 
 class Position(NamedTuple):
-    """How far a run has come; ``committed`` is its last commit, and ``seconds`` are those on a slot up to there."""
+    """How far a run has come, of ``epochs`` that it is to train for now.
+
+    ``committed`` is its last commit, and ``seconds`` are those on a slot up to there.
+    """
 
     key: int
-    epochs: int
+    epochs: float
     steps_per_epoch: int
     committed: int
     step: int
@@ -139,7 +147,8 @@ class OperationRecord(msgspec.Struct, kw_only=True):
 class PolicyRecord(msgspec.Struct, kw_only=True):
     """A policy of an experiment. ``state`` is JSON; ``commits`` are those of the experiment that it has decided on.
 
-    ``status`` is ``active``, ``failed`` or ``removed``; ``source`` is None for the spec's own hook.
+    ``status`` is ``active``, ``failed``, ``removed`` or ``done``; ``source`` is None for the spec's own hook. A search
+    is a policy with a ``definition`` (JSON), whose runs train on the data of ``fit_id``.
     """
 
     id: int
@@ -152,6 +161,13 @@ class PolicyRecord(msgspec.Struct, kw_only=True):
     commits: int
     error: str | None
     created: float
+    definition: str | None
+    fit_id: int | None
+
+    @property
+    def origin(self) -> str:
+        """What the control ops log calls it."""
+        return f"{'policy' if self.definition is None else 'search'} {self.name}"
 
 
 class JobRecord(msgspec.Struct, kw_only=True):

@@ -255,6 +255,21 @@ class JournalWriter(JournalReader):
             created=time.time(),
         )
 
+    def add_search(self, experiment_id: int, name: str, definition: dict[str, Any], fit: int) -> int:
+        """Add a search, which is to decide on what there is before the first commit already."""
+        return self._insert(
+            "policies",
+            experiment_id=experiment_id,
+            name=name,
+            function="search",
+            status="active",
+            state="{}",
+            commits=-1,
+            created=time.time(),
+            definition=json.dumps(definition),
+            fit_id=fit,
+        )
+
     def update_policy(self, policy_id: int, **columns: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
         self._db.execute(

@@ -34,6 +34,7 @@ class PolicyControl:
     def __init__(self, state: Mapping[str, Any]) -> None:
         self.state: dict[str, Any] = dict(state)
         self.actions: list[PolicyAction] = []
+        self.done = False
 
     def stop(self, runs: Runs) -> None:
         """Stop runs after their present minibatch; takes runs or run ids, one or several."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import json
+import math
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +31,7 @@ from rapidfire_lab.engine.protocol import (
 )
 from rapidfire_lab.journal import JournalReader
 from rapidfire_lab.policies.run_policy import Decision, decide, failed
+from rapidfire_lab.policies.search_policy import deadline_of, load_search
 from rapidfire_lab.policies.source import load_policy
 from rapidfire_lab.policies.view import RunViews
 
@@ -59,12 +62,20 @@ class Policies:
         """Decide whenever the controller says that there is something new, until told to exit."""
         self._send(PoliciesReady(pid=os.getpid()))
         while not self._exiting:
-            self._receive()
+            if self._socket.poll(self._patience()):
+                self._receive()
             while self._socket.poll(0):
                 self._receive()
-            if not self._exiting:
-                self._decide_all()
+            # What happens while they decide is seen in another round.
+            while self._decide_all() and not self._exiting:
+                pass
         self._socket.close()
+
+    def _patience(self) -> int | None:
+        """Milliseconds until a search has to be called even if nothing happens; None for never."""
+        deadlines = [deadline_of(policy) for policy in self._journal.active_policies()]
+        first = min(deadlines, default=math.inf)
+        return None if math.isinf(first) else max(0, math.ceil(1_000 * (first - time.time())))
 
     def _receive(self) -> bool:
         """Take a message in; says whether it is the answer to a decision."""
@@ -75,14 +86,19 @@ class Policies:
     def _send(self, message: Message) -> None:
         self._socket.send(encode(message))
 
-    def _decide_all(self) -> None:
+    def _decide_all(self) -> bool:
+        """Call all policies that have not seen the last commit; says whether there were any."""
+        decided = False
         for policy in self._journal.active_policies():
-            if policy.commits < self._commits(policy) and not self._exiting:
+            is_due = policy.commits < self._commits(policy) or time.time() >= deadline_of(policy)
+            if is_due and not self._exiting:
+                decided = True
                 self._send(Deciding(policy=policy.id))
                 self._send(self._decided(policy))
                 # The next one sees what this one did.
                 while not (self._receive() or self._exiting):
                     pass
+        return decided
 
     def _commits(self, policy: PolicyRecord) -> int:
         return self._journal.experiment_by_id(policy.experiment_id).commits
@@ -103,6 +119,7 @@ class Policies:
             actions=decision.actions,
             state=decision.state,
             printed=decision.printed,
+            done=decision.done,
             error=decision.error,
             traceback=decision.traceback,
         )
@@ -116,6 +133,9 @@ class Policies:
         return decide(function, runs, state, TIMEOUT)
 
     def _function(self, policy: PolicyRecord) -> Policy:
+        if policy.definition is not None:
+            # Made anew from its state each time: it could be that nobody has written down what it decided last.
+            return load_search(policy)
         source, function = self._loaded.get(policy.id, (None, None))
         if function is None or source != policy.source:
             function = load_policy(policy.source, policy.function) if policy.source else self._hook(policy)

@@ -32,6 +32,7 @@ class Decision:
     actions: list[PolicyAction]
     state: dict[str, Any]
     printed: str
+    done: bool = False
     error: str | None = None
     traceback: str | None = None
 
@@ -50,13 +51,13 @@ def decide(
         kept = control.checked_state()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
         return failed(error, state, _tail(output))
-    return Decision(control.actions, kept, _tail(output))
+    return Decision(control.actions, kept, _tail(output), done=control.done)
 
 
 def failed(error: BaseException, state: Mapping[str, Any], printed: str = "") -> Decision:
     """Make the decision of a policy that raised: it wants nothing."""
     lines = "".join(traceback.format_exception(error))
-    return Decision([], dict(state), printed, f"{type(error).__name__}: {error}", lines)
+    return Decision([], dict(state), printed, error=f"{type(error).__name__}: {error}", traceback=lines)
 
 
 def _tail(output: io.StringIO) -> str:

@@ -21,16 +21,15 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.errors import PolicyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rapidfire_lab.policies.run_policy import Policy
 
 _GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME")
-_PARAMETERS = 2
 _HEADER = "from __future__ import annotations"
 
 
-def source_of(policy: object) -> str:
+def source_of(policy: object, parameters: Sequence[str] = ("runs", "control"), what: str = "policy") -> str:
     """Text that defines a function and all of the notebook that it uses.
 
     Modules and what is imported from them become imports, plain values are written out, and other functions of the
@@ -41,17 +40,16 @@ def source_of(policy: object) -> str:
     PolicyError
         When it is no function of two arguments, or uses what cannot be taken along; the message names it.
     """
+    signature = ", ".join(parameters)
     if not isinstance(policy, FunctionType) or policy.__name__ == "<lambda>":
-        message = "A policy is a function, def policy(runs, control): ..., and no lambda, method or other object."
+        message = f"A {what} is a function, def {what}({signature}): ..., and no lambda, method or other object."
         raise PolicyError(message)
-    parameters = list(inspect.signature(policy).parameters.values())
-    required = [one for one in parameters if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
-    if (
-        len(required) > _PARAMETERS
-        or len(parameters) < _PARAMETERS
-        or any(one.kind is one.KEYWORD_ONLY for one in required)
-    ):
-        message = f"The policy {policy.__name__} must take two arguments, def {policy.__name__}(runs, control): ..."
+    taken = list(inspect.signature(policy).parameters.values())
+    required = [one for one in taken if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
+    number = len(parameters)
+    if len(required) > number or len(taken) < number or any(one.kind is one.KEYWORD_ONLY for one in required):
+        many = "two arguments" if number > 1 else "one argument"
+        message = f"The {what} {policy.__name__} must take {many}, def {policy.__name__}({signature}): ..."
         raise PolicyError(message)
     parts: dict[str, str] = {}
     _collect(policy, policy.__name__, parts)
@@ -59,7 +57,7 @@ def source_of(policy: object) -> str:
     try:
         load_policy(source, policy.__name__)
     except Exception as error:
-        message = f"The policy {policy.__name__} cannot be taken along ({type(error).__name__}: {error})."
+        message = f"The {what} {policy.__name__} cannot be taken along ({type(error).__name__}: {error})."
         raise PolicyError(message) from error
     return source
 

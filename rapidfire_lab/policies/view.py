@@ -36,6 +36,14 @@ class PolicyRun:
         Mean training loss over the minibatches of each completed chunk. An epoch has ``num_chunks`` of ``run_fit``,
         or 4: the same places of the data in every run, however the engine cuts its leases. NaN for a chunk that a
         clone's parent trained.
+    chunks_per_epoch
+        How many of them an epoch has.
+    is_at_limit
+        Whether it has come to where it stops for its search to decide.
+    search, trial
+        The search that it is of, and its number in there; None for runs that no search has made.
+    steerers
+        Who has stopped or resumed it, in the words of ``get_operations``.
     rows
         Metrics of the completed epochs, oldest first, as in ``get_results``: dicts with ``epoch``, ``step``,
         ``train_loss``, ``val_loss`` and so on.
@@ -52,6 +60,11 @@ class PolicyRun:
     epochs: int
     chunk_losses: tuple[float, ...]
     rows: tuple[dict[str, float], ...]
+    search: str | None = None
+    trial: int | None = None
+    steerers: frozenset[str] = frozenset()
+    chunks_per_epoch: int = 1
+    is_at_limit: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -86,16 +99,17 @@ class RunViews:
         """The runs of an experiment that are not deleted, by run id."""
         chunks = {fit.id: fit.num_chunks for fit in self._journal.fits(experiment_id)}
         runs = [run for run in self._journal.runs(experiment_id) if run.status != "deleted"]
-        return [self._view(run, chunks[run.fit_id]) for run in runs]
+        steerers = self._journal.steerers(experiment_id)
+        return [self._view(run, chunks[run.fit_id], frozenset(steerers.get(run.run_id, ()))) for run in runs]
 
-    def _view(self, run: RunRecord, num_chunks: int | None) -> PolicyRun:
+    def _view(self, run: RunRecord, num_chunks: int | None, steerers: frozenset[str]) -> PolicyRun:
         rev, view = self._views.get(run.id, (0, None))
-        if view is None or rev != run.rev:
-            view = self._made(run, num_chunks)
+        if view is None or rev != run.rev or view.steerers != steerers:
+            view = self._made(run, num_chunks, steerers)
             self._views[run.id] = (run.rev, view)
         return view
 
-    def _made(self, run: RunRecord, num_chunks: int | None) -> PolicyRun:
+    def _made(self, run: RunRecord, num_chunks: int | None, steerers: frozenset[str]) -> PolicyRun:
         history = self._histories.get(run.id)
         if history is None or history.step > run.step:
             # It went back further than what was read: its last checkpoint was damaged.
@@ -113,6 +127,11 @@ class RunViews:
             epochs=run.epochs,
             chunk_losses=tuple(history.chunk_losses()),
             rows=tuple(history.rows),
+            search=run.search,
+            trial=run.trial,
+            steerers=steerers,
+            chunks_per_epoch=history.chunks_per_epoch,
+            is_at_limit=run.until is not None and run.step >= run.until,
         )
 
 
@@ -128,6 +147,10 @@ class _History:
         self._sums: list[float] = []
         self._counts: list[int] = []
         """By chunk, up to the last that was begun."""
+
+    @property
+    def chunks_per_epoch(self) -> int:
+        return len(self._ends)
 
     def read(self, journal: JournalReader, run: RunRecord) -> None:
         for point in journal.points(run.id, per="step", after_step=self.step, to_step=run.step):

@@ -14,6 +14,8 @@ export function operationText(
   trans: TranslationBundle
 ): string {
   switch (operation) {
+    case 'add':
+      return trans.__('Add');
     case 'stop':
       return trans.__('Stop');
     case 'resume':

@@ -19,6 +19,7 @@ from rapidfire_lab.engine.scheduler import (
     Scheduler,
     SlotDown,
     SlotDying,
+    SlotFreed,
     SlotUp,
     StopAsked,
 )
@@ -593,3 +594,47 @@ def test_the_check_sees_damage(damage):
     damage(scheduler)
     with pytest.raises(AssertionError):
         scheduler.check()
+
+
+# Runs with a limit, at which their search decides
+
+
+def test_a_run_stops_at_its_limit_and_goes_on_to_the_next(scheduler):
+    scheduler.up(0)
+    assert granted(scheduler.add(run(1, limit=3, num_chunks=2))).to_step == 3
+    [grant] = story(scheduler, GrantLease)
+    assert scheduler.end(grant) == [RunEnded(1, "stopped", "search")]
+    again = granted(scheduler.handle(ResumeAsked(1, limit=8)))
+    assert (again.from_step, again.to_step) == (3, 4)
+    assert granted(scheduler.end(again)).to_step == 8
+
+
+def test_a_run_that_is_interrupted_at_its_limit_comes_back_for_the_epochs_end(scheduler):
+    scheduler.up(0)
+    grant = granted(scheduler.add(run(1, limit=8, step=6)))
+    again = granted(scheduler.end(grant, "preempted"))
+    assert (again.from_step, again.to_step) == (8, 8)
+    assert scheduler.end(again) == [RunEnded(1, "stopped", "search")]
+
+
+def test_who_resumes_without_a_limit_has_the_run_train_to_its_end(scheduler):
+    scheduler.up(0)
+    scheduler.end(granted(scheduler.add(run(1, limit=2))))
+    grant = granted(scheduler.handle(ResumeAsked(1)))
+    while grant.to_step < 16:
+        grant = granted(scheduler.end(grant))
+    assert scheduler.end(grant, "finished") == [RunEnded(1, "completed", "epochs")]
+
+
+def test_a_slot_does_not_train_past_a_limit_while_the_checkpoint_is_written(scheduler):
+    scheduler.up(0)
+    grant = granted(scheduler.add(run(1, limit=2)))
+    assert scheduler.handle(SlotFreed(grant.lease, "reached", 2)) == []
+    assert scheduler.end(grant) == [RunEnded(1, "stopped", "search")]
+
+
+def test_a_stop_of_the_users_counts_more_than_a_limit(scheduler):
+    scheduler.up(0)
+    grant = granted(scheduler.add(run(1, limit=2)))
+    scheduler.handle(StopAsked(1))
+    assert scheduler.end(grant) == [RunEnded(1, "stopped", "user")]
