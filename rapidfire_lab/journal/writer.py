@@ -241,10 +241,15 @@ class JournalWriter(JournalReader):
         )
 
     def put_policy(self, experiment_id: int, name: str, function: str, source: str | None) -> int:
-        """Add a policy that has decided on nothing yet, in the place of one of the same name."""
+        """Add a policy that has decided on nothing yet, in the place of one of the same name.
+
+        It has a key of its own: what the other one is just deciding is not to be taken for its decision.
+        """
+        last: int = self._one("SELECT coalesce(max(id), 0) AS last FROM policies")["last"]
         self._db.execute("DELETE FROM policies WHERE experiment_id = ? AND name = ?", (experiment_id, name))
         return self._insert(
             "policies",
+            id=last + 1,
             experiment_id=experiment_id,
             name=name,
             function=function,
