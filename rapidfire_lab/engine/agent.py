@@ -6,6 +6,7 @@ loaded once for all of them, and one that is started anew is there within millis
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -41,7 +42,8 @@ def _preload() -> None:
 
 def _run_controller(lock: int) -> None:
     """Become the controller; it has neither the agent's lock nor its way with signals."""
-    os.close(lock)
+    with contextlib.suppress(OSError):  # where it is no fork, it has it not
+        os.close(lock)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     import_module("rapidfire_lab.engine.main").main()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
 
 _LONGEST_MESSAGE = 1 << 20
+_STANDARD_ERROR = 2
 
 
 class _Order(msgspec.Struct, tag=True):
@@ -128,8 +129,11 @@ def _serve_and_exit(wire: socket.socket, parent: int) -> NoReturn:
 
 def _close_files_but(kept: int) -> None:
     """Close what the agent and the controller have open: whoever waits for its other end must see it closed."""
-    os.closerange(3, kept)
-    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - no paths
+        number = int(name)
+        if number > _STANDARD_ERROR and number != kept:
+            with contextlib.suppress(OSError):  # the one that the listing itself had open
+                os.close(number)
 
 
 def _serve(wire: socket.socket) -> None:
