@@ -18,7 +18,7 @@ from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
 from rapidfire_lab.engine.protocol import AddPolicy, CreateExperiment, EndExperiment, RemovePolicy, SubmitFit
 from rapidfire_lab.errors import ConfigError, DataError, NotFoundError, OperationError, SpecError
-from rapidfire_lab.inference import JobRequest, progress_of, refuse_failed, test_results
+from rapidfire_lab.inference import JobRequest, empty_columns, progress_of, refuse_failed, test_results
 from rapidfire_lab.policies.control import PolicyControl
 from rapidfire_lab.policies.source import source_of
 from rapidfire_lab.policies.view import RunViews
@@ -319,8 +319,8 @@ class Experiment:
         job = self._run_job(asked, wait=wait)
         if job is None:
             return None
-        table = test_results([job]).dropna(axis="columns", how="all")
-        print(table.to_string(index=False))
+        table = test_results([job])
+        print(table.drop(columns=empty_columns(table)).to_string(index=False))
         return table
 
     def run_predict(

@@ -41,6 +41,18 @@ def write_atomically(path: Path, write: Callable[[Path], object], *, sync_folder
         sync(path.parent)
 
 
+def is_being_written(temporary: Path) -> bool:
+    """Whether the process that fills a temporary file of ours lives."""
+    process = temporary.name.removesuffix(".tmp").rpartition(".")[2]
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def write_private(path: Path, content: bytes) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from rapidfire_lab.configs.leaf import normalise_for_inference
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import new_request_id
 from rapidfire_lab.engine.protocol import JobKind, SubmitJob
@@ -62,8 +64,8 @@ class JobRequest:
             run_id=None if run_id is None else _whole("run_id", run_id),
             epoch=None if epoch_checkpoint is None else _whole("epoch_checkpoint", epoch_checkpoint),
             model_tag=None if model_tag is None else str(model_tag),
-            config=None if config is None else dict(config),
-            folder=str(Path.cwd()) if kind == "predict" else None,
+            config=None if config is None else normalise_for_inference(config),
+            folder=_folder_for_predictions() if kind == "predict" else None,
             file_format="parquet" if file_format == "parquet" else "csv",
         )
 
@@ -105,8 +107,19 @@ class JobRequest:
             weights = find_model(self._tag)
             request.weights, request.weights_sha256 = str(weights), digest_of(weights).sha256
         request.experiment = experiment
-        request.data = self._handle.download(data).to_json()
+        request.data = self._handle.only(request.kind).download(data).to_json()
         return request
+
+
+def _folder_for_predictions() -> str:
+    """The notebook's folder, which must take a file: else all would be computed for nothing."""
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError:
+        raise DataError("The folder that this notebook runs in is gone; use os.chdir to another one.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(f"Predictions are written to {folder}, which takes no new files; use os.chdir to another one.")
+    return str(folder)
 
 
 def _whole(name: str, value: object) -> int:
@@ -159,6 +172,11 @@ def test_results(jobs: Iterable[JobRecord]) -> pd.DataFrame:
     metrics = dict.fromkeys(name for row in rows for name in row if name not in _ABOUT)
     frame = pd.DataFrame(rows, columns=[*_ABOUT, *metrics])
     return frame.astype({"run_id": "Int64", "epoch": "Int64"})
+
+
+def empty_columns(table: pd.DataFrame) -> list[str]:
+    """Columns about what was tested that say nothing of these tests; metrics are none of them, NaN or not."""
+    return [name for name in _ABOUT if table[name].isna().all()]
 
 
 def _test_row(job: JobRecord) -> dict[str, Any]:

@@ -125,13 +125,18 @@ class EpochMetrics:
             return {}
         frame = pd.DataFrame(self._rows)
         if not hooks.has("aggregate_metrics"):
-            return {str(name): float(frame[name].sum()) for name in frame.select_dtypes("number")}
+            return {str(name): self._sum(frame[name]) for name in frame.select_dtypes("number")}
         aggregated = hooks.aggregate_metrics(frame, mode)
         if not isinstance(aggregated, dict):
             message = f"aggregate_metrics must return a dictionary, not {type(aggregated).__name__}."
             raise SpecError(message)
         self._refuse_reserved("aggregate_metrics", aggregated)
         return {str(name): _as_float(name, value) for name, value in aggregated.items()}
+
+    def _sum(self, column: pd.Series) -> float:
+        """Sum of a metric: minibatches without it add nothing, and one where it is NaN makes it NaN."""
+        given = (row[column.name] for row in self._rows if column.name in row)
+        return math.nan if any(math.isnan(value) for value in given) else float(column.sum())
 
     def _refuse_reserved(self, hook: str, values: Mapping[str, Any]) -> None:
         taken = sorted({*RESERVED_METRICS, *self._named}.intersection(values))

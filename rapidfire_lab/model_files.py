@@ -20,6 +20,7 @@ from rapidfire_lab.storage import fingerprint, open_store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_WEIGHTS = ".safetensors"
 _INSIDE = ("state_dict", "model_state_dict", "model")
 """Keys under which checkpoints of training scripts have the weights."""
 
@@ -65,17 +66,22 @@ def find_model(model_tag: str | Path) -> Path:
     if "://" in tag:
         return _fetch(tag)
     path = Path(tag).expanduser().absolute()
+    if path.suffix == ".json":  # what goes with one of our own
+        path = path.with_suffix(_WEIGHTS)
     if not path.is_file():
         message = f"There is no checkpoint {path} (model tag {str(model_tag)!r})."
         raise ObjectNotFoundError(message)
-    return path.with_suffix(".safetensors") if path.suffix == ".json" else path
+    return path
 
 
 def _fetch(address: str) -> Path:
     folder, _, name = address.rpartition("/")
+    if name.endswith(".json"):
+        name = f"{name.removesuffix('.json')}{_WEIGHTS}"
     store = open_store(folder)
     found = store.stat(name)
     if found is None:
+        store.list(name)  # which names a bucket that is missing, where a look at the object does not
         message = f"There is no checkpoint {store.address(name)}."
         raise ObjectNotFoundError(message)
     version = hashlib.sha256(f"{store.address(name)} {fingerprint([found])}".encode()).hexdigest()[:32]

@@ -202,4 +202,5 @@ def test_short_names():
     assert short_knob("train.optimizer.args.lr") == "lr"
     assert short_knob("train.optimizer.name") == "optimizer"
     assert short_knob("user_knobs.width") == "width"
+    assert short_knob("user_knobs") == "user_knobs"
     assert [format_seconds(value) for value in (None, 5.4, 61, 3661)] == ["", "0:05", "1:01", "1:01:01"]

@@ -195,6 +195,7 @@ def test_numbers_are_summed_where_nothing_else_is_asked_for():
     rows = [{"hits": 3, "loss_sum": 0.25, "text": "a"}, {"hits": torch.tensor(4), "loss_sum": 0.5, "text": "b"}]
     assert results(custom(*rows)) == {"hits": 7.0, "loss_sum": 0.75}
     assert results(custom({"seen": 1}, {"other": 2.0}, {})) == {"seen": 1.0, "other": 2.0}
+    assert math.isnan(results(custom({"bad": math.nan}, {"bad": 1.0}))["bad"])
 
 
 @pytest.mark.parametrize("name", [*RESERVED_METRICS, "top1_accuracy"])

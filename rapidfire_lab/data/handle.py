@@ -98,6 +98,17 @@ class DataHandle:
     def misc(self) -> Place | None:
         return self._places.get(MISC)
 
+    def only(self, partition: str) -> DataHandle:
+        """Make a handle that has but one of the partitions, and ``misc``."""
+        names = (partition, objects_key(partition), MISC)
+        return DataHandle(
+            {name: place for name, place in self.locators.items() if name in names},
+            self.download_columns if self.objects_of(partition) else None,
+            self.fraction,
+            self.seed,
+            endpoint_url=self.endpoint_url,
+        )
+
     def esf_of(self, partition: str) -> Place:
         """Locate the Example Structure File of a partition that the handle has."""
         return self._places[partition]

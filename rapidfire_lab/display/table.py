@@ -104,7 +104,7 @@ def knob_text(row: RunRow) -> str:
 def short_knob(path: str) -> str:
     """A knob's name without its sections: the last part of its path that says something."""
     parts = [part for part in path.split(".") if part not in ("train", "user_knobs", "args", "name")]
-    return parts[-1]
+    return parts[-1] if parts else path
 
 
 def format_value(value: Any) -> str:

@@ -100,13 +100,20 @@ class BaseDataSaver:
     def _publish(self, folder: str, files: Mapping[str, Path], *, protect: bool) -> None:
         with _manifests:
             before = (read_manifest(self.store, folder) or {}) if protect else {}
-            for key in [key for key in files if key in before]:
-                if before[key][0] != digest_of(files[key]).sha256:
+            for key, path in files.items() if protect else ():
+                if not self._may_be_put(path, f"{folder}/{key}", before.get(key)):
                     raise ProtectedError(
                         f"{self.store.address(f'{folder}/{key}')} exists and holds something else; save under another "
                         "experiment_timestamp, or with protect_existing_folder=False to replace it"
                     )
             publish(self.store, files, folder=folder, add=True)
+
+    def _may_be_put(self, path: Path, key: str, known: tuple[str, int] | None) -> bool:
+        """Whether nothing would be replaced but by itself; what others have put there is in no manifest."""
+        digest = digest_of(path)
+        if known is not None:
+            return known[0] == digest.sha256
+        return self.store.stat(key) is None or self.store.holds(path, key, digest)
 
     def wait(self) -> None:
         """Wait until uploads in the background have come through.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,16 @@ class LocalSubOptimalModelRemover:
             print(f"metric {self.metric_name} is not in the history: {', '.join(history.keys())}")
             return
         self.model_save_history.append((measured, history[self.metric_name][-1]))
-        self.model_save_history.sort(key=lambda saved: saved[1], reverse=not self.decrease_metric)
+        self.model_save_history.sort(key=lambda saved: self._rank(float(saved[1])))
         while len(self.model_save_history) > self.num_best_kept:
             paths, _ = self.model_save_history.pop()
             self.rm_suboptimal_model(paths)
             if self._cloud_saver is not None:
                 self._cloud_saver.remove_models(paths)
+
+    def _rank(self, value: float) -> tuple[bool, float]:
+        """Where a value comes, the best first; one that is no number is the worst."""
+        return math.isnan(value), value if self.decrease_metric else -value
 
     @staticmethod
     def rm_suboptimal_model(rm_model_paths: Sequence[str]) -> None:

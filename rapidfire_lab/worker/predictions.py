@@ -15,7 +15,7 @@ import torch
 from pyarrow import parquet
 
 from rapidfire_lab.errors import SpecError
-from rapidfire_lab.files import write_atomically
+from rapidfire_lab.files import is_being_written, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -154,10 +154,14 @@ def write_csv(parts: list[Path], target: Path, keep_going: Callable[[], None]) -
     def write(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
+            # Not every Python takes a carriage return alone for something to be quoted.
+            quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
             writer.writerow(_schema_of(parts).names)
             for batch in _batches(parts, keep_going):
                 columns = [map(_cell, column.to_pylist()) for column in batch.columns]
-                writer.writerows(zip(*columns, strict=True))
+                for row in zip(*columns, strict=True):
+                    breaks = any(isinstance(cell, str) and "\r" in cell for cell in row)
+                    (quoting if breaks else writer).writerow(row)
 
     _replace(target, write)
 
@@ -175,8 +179,9 @@ def write_parquet(parts: list[Path], target: Path, keep_going: Callable[[], None
 
 
 def _replace(target: Path, write: Callable[[Path], None]) -> None:
-    for left in target.parent.glob(f".{target.name}.*.tmp"):  # by who was killed here
-        left.unlink(missing_ok=True)
+    for left in target.parent.glob(f".{target.name}.*.tmp"):
+        if not is_being_written(left):  # by who was killed here
+            left.unlink(missing_ok=True)
     write_atomically(target, write)
 
 
@@ -193,4 +198,4 @@ def _batches(parts: list[Path], keep_going: Callable[[], None]) -> Iterator[pa.R
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value

@@ -133,6 +133,15 @@ def test_4_a_bucket_is_protected_too(saver, bucket, root, model, package, histor
     check(bucket, tmp_path / "other")
 
 
+def test_4_what_others_put_into_a_bucket_is_protected_too(saver, bucket, model, package, history):
+    key = f"{PREFIX}/model/model_{NAME}.pth"
+    store = S3Store(bucket)
+    store.put_bytes(b"precious", key)
+    with pytest.raises(ProtectedError, match="exists and holds something else"):
+        saver.save_experiment(model, package, history, TIMESTAMP)
+    assert store.get_bytes(key) == b"precious"
+
+
 def test_11_checkpoints_are_sent_while_training_goes_on(bucket, proxy, root, model):
     saver = PyTorchS3ModelSaver(bucket, "below", root, checkpoint_model=True)
     saver.store.retry = Retry(attempts=1)

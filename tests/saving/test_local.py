@@ -290,7 +290,13 @@ def test_12_the_code_of_a_notebook_is_found(root, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("metric", "values", "kept"), [("val_loss", [3, 1, 2, 4], {1, 2}), ("accuracy", [3, 1, 2, 4], {0, 2})]
+    ("metric", "values", "kept"),
+    [
+        ("val_loss", [3, 1, 2, 4], {1, 2}),
+        ("val_loss", [float("nan"), 1, 2, 4], {1, 2}),
+        ("accuracy", [3, 1, 2, 4], {0, 2}),
+        ("accuracy", [float("nan"), 1, 2, 4], {1, 2}),
+    ],
 )
 def test_the_best_checkpoints_stay(root, model, metric, values, kept):
     saver, remover = PyTorchLocalModelSaver(root, checkpoint_model=True), LocalSubOptimalModelRemover(metric)

@@ -35,6 +35,7 @@ VALUES = {
     "empty": (torch.zeros(2, 0), [[], []]),
     "array": (np.array([[1.5], [2.5]]), [[1.5], [2.5]]),
     "texts": (["ä, b", 'c "d"'], ["ä, b", 'c "d"']),
+    "broken texts": (["a\rb", "c\nd\r\n"], ["a\rb", "c\nd\r\n"]),
     "ragged": ([torch.tensor([1, 2]), [3]], [[1, 2], [3]]),
     "nested": ([{"box": (1, 2)}, {"box": (3, 4)}], [{"box": [1, 2]}, {"box": [3, 4]}]),
     "grad": (torch.ones(2, requires_grad=True), [1.0, 1.0]),
@@ -69,6 +70,17 @@ def test_rows_stay_in_order_over_minibatches_and_parts(tmp_path, monkeypatch):
     frame = pd.read_csv(tmp_path / "all.csv")
     assert frame["id"].tolist() == sorted(frame["id"]) == frame["value"].tolist()
     assert len(frame) == 36
+
+
+def test_two_that_write_the_same_file_leave_each_other_in_peace(tmp_path):
+    write_part(tmp_path / "part", [outputs(2, value=torch.tensor([1, 2]))])
+    with subprocess.Popen(["sleep", "600"]) as living:
+        (tmp_path / f".all.csv.{living.pid}.tmp").touch()
+        write_csv([tmp_path / "part"], tmp_path / "all.csv", go_on)
+        assert (tmp_path / f".all.csv.{living.pid}.tmp").exists()
+        living.kill()
+    write_csv([tmp_path / "part"], tmp_path / "all.csv", go_on)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all.csv", "part"]
 
 
 def test_types_that_agree_in_part_are_brought_together(tmp_path):
