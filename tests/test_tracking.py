@@ -14,6 +14,8 @@ import pytest
 from rapidfire_lab import DataHandle, Experiment
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
+from rapidfire_lab.engine.tracker import MlflowSink
+from rapidfire_lab.journal import OutboxRecord
 from rapidfire_lab.mlflow_store import make_store
 from tests.conftest import SPECS, engine_home, kill, paced_config, wait_until
 from tests.contract import minibatch_losses
@@ -114,6 +116,27 @@ def test_the_spec_is_an_artifact(tracked):
     experiment, client = tracked
     name = experiment.get_runs_info()["mlflow_run_id"][0]
     assert [artifact.path for artifact in client.list_artifacts(name, "spec")] == ["spec/paced.py"]
+
+
+def told(client, name):
+    run = client.get_run(name)
+    return (dict(run.info), run.data.tags, client.get_metric_history(name, "minibatch_loss"))
+
+
+@pytest.mark.parametrize("kind", ["start", "points", "status"])
+def test_an_entry_that_is_sent_a_second_time_takes_nothing_back(tracked, kind):
+    """A tracker may have sent the entries after it, too, and die before it gets to them again."""
+    experiment, client = tracked
+    with experiment.reader() as journal:
+        completed, failed, _ = journal.runs(journal.experiment(experiment.name).id)
+        sink = MlflowSink(EngineHome.default(), journal)
+        for run in (completed, failed):
+            before = told(client, run.mlflow_run_id)
+            payload = {"after": 0, "to": 5} if kind == "points" else {}
+            assert (
+                sink.send(OutboxRecord(id=1, run=run.id, kind=kind, payload=json.dumps(payload))) == run.mlflow_run_id
+            )
+            assert told(client, run.mlflow_run_id) == before
 
 
 # The store

@@ -336,7 +336,7 @@ class Ledger:
             self.event(run, f"Run {run.run_id} failed, last saved at step {run.step}: {error}", level="error")
         else:
             self.event(run, f"Run {run.run_id} {ended.status} at step {run.step} ({ended_by})")
-        self.track(run.id, "status", {"status": ended.status, "ended_by": ended_by})
+        self.track(run.id, "status")
 
     def _finish_files(self, run: RunRecord) -> None:
         layout = self._layout(run)
@@ -385,10 +385,10 @@ class Ledger:
     def _layout(self, run: RunRecord) -> ExperimentLayout:
         return ExperimentLayout(Path(self.journal.experiment_by_id(run.experiment_id).path))
 
-    def track(self, run: int, kind: str, payload: dict[str, Any]) -> None:
+    def track(self, run: int, kind: str, payload: dict[str, Any] | None = None) -> None:
         """Have the tracker send something, where there is one."""
         if self._tracking:
-            self.journal.add_outbox(run, kind, payload)
+            self.journal.add_outbox(run, kind, payload or {})
             self.outbox_grew = True
 
     def event(self, run: RunRecord, message: str, level: str = "info") -> None:

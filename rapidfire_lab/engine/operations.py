@@ -175,7 +175,7 @@ def _resume(ledger: Ledger, run: RunRecord, trial: Trial | None) -> None:
     ledger.journal.update_run(run.id, live_step=run.step, deaths=0, error=None, traceback=None, until=until)
     _adopt(ledger, ledger.journal.run_by_key(run.id))
     ledger.feed(ResumeAsked(run.id, until))
-    ledger.track(run.id, "status", {"status": "running", "ended_by": None})
+    ledger.track(run.id, "status")
 
 
 def _adopt(ledger: Ledger, run: RunRecord) -> None:

@@ -311,7 +311,7 @@ def schedule_run(ledger: Ledger, run: RunRecord, fit: FitRecord) -> None:
 
     The scheduler knows no rollback: whatever may still be refused must come before.
     """
-    ledger.track(run.id, "start", {})
+    ledger.track(run.id, "start")
     ledger.feed(RunAdded(run_state(run, fit.num_chunks), newcomer=True))
 
 

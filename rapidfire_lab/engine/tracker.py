@@ -1,7 +1,8 @@
 """The tracker process: sends runs to MLflow from the journal's outbox.
 
 It is the only process that talks to MLflow. An outbox entry leaves the journal only after MLflow has taken it, so a
-slow, broken or absent MLflow delays tracking and never training; sending an entry twice changes nothing.
+slow, broken or absent MLflow delays tracking and never training. Sending an entry twice changes nothing, not even when
+later ones were sent in between: what a run has come to is read from the journal and not from the entry.
 """
 
 from __future__ import annotations
@@ -52,13 +53,8 @@ _MLFLOW_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 
-_MLFLOW_STATUS = {
-    "queued": "SCHEDULED",
-    "running": "RUNNING",
-    "completed": "FINISHED",
-    "stopped": "KILLED",
-    "failed": "FAILED",
-}
+_MLFLOW_STATUS = {"completed": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
+"""Of a run that has ended; one that has not is RUNNING."""
 
 
 class MlflowSink:
@@ -80,12 +76,14 @@ class MlflowSink:
         experiment = self._journal.experiment_by_id(run.experiment_id)
         client = self._client(experiment)
         mlflow_run = self._mlflow_run(client, experiment, run)
-        if entry.kind == "points":
+        if run.status == "deleted":
+            self._delete(client, mlflow_run, run)
+        elif entry.kind == "points":
             self._log_points(client, mlflow_run, run, payload)
         elif entry.kind == "test":
             self._log_test(client, mlflow_run, payload["metrics"], payload["time"], payload["epoch"])
         elif entry.kind == "status":
-            self._set_status(client, mlflow_run, payload)
+            self._set_status(client, mlflow_run, run)
         return mlflow_run
 
     def _client(self, experiment: ExperimentRecord) -> MlflowClient:
@@ -207,17 +205,25 @@ class MlflowSink:
         for start in range(0, len(metrics), _METRICS_PER_CALL):
             client.log_batch(mlflow_run, metrics=metrics[start : start + _METRICS_PER_CALL])
 
-    def _set_status(self, client: MlflowClient, mlflow_run: str, payload: dict[str, Any]) -> None:
-        status = payload["status"]
-        client.set_tag(mlflow_run, f"{_TAG}status", status)
-        if payload["ended_by"]:
-            client.set_tag(mlflow_run, f"{_TAG}ended_by", payload["ended_by"])
-        if status == "deleted":
-            client.delete_run(mlflow_run)
-        elif status == "running":
-            client.update_run(mlflow_run, status="RUNNING")
+    @staticmethod
+    def _set_status(client: MlflowClient, mlflow_run: str, run: RunRecord) -> None:
+        ended = _MLFLOW_STATUS.get(run.status)
+        client.set_tag(mlflow_run, f"{_TAG}status", run.status if ended else "running")
+        if run.ended_by:
+            client.set_tag(mlflow_run, f"{_TAG}ended_by", run.ended_by)
+        if ended:
+            client.set_terminated(mlflow_run, ended, end_time=int((run.ended or time.time()) * 1_000))
         else:
-            client.set_terminated(mlflow_run, _MLFLOW_STATUS[status])
+            client.update_run(mlflow_run, status="RUNNING")
+
+    @staticmethod
+    def _delete(client: MlflowClient, mlflow_run: str, run: RunRecord) -> None:
+        """Delete a run, which from then on takes nothing more."""
+        if client.get_run(mlflow_run).info.lifecycle_stage == "deleted":
+            return
+        client.set_tag(mlflow_run, f"{_TAG}status", run.status)
+        client.set_tag(mlflow_run, f"{_TAG}ended_by", str(run.ended_by))
+        client.delete_run(mlflow_run)
 
 
 def _metric(point: MetricPoint) -> Metric:
@@ -251,6 +257,7 @@ class Tracker:
         self._journal = JournalReader(home.journal)
         self._sink = MlflowSink(home, self._journal)
         self._backoff = 0.0
+        self._sent_to = 0
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, f"tracker-{os.getpid()}".encode())
         self._socket.setsockopt(zmq.LINGER, 1_000)
@@ -275,8 +282,10 @@ class Tracker:
         sent: list[int] = []
         mlflow_runs: dict[int, str] = {}
         try:
-            for entry in self._journal.outbox():
+            # What was sent stays in the journal until the controller has come to hear of it.
+            for entry in self._journal.outbox(after=self._sent_to):
                 mlflow_run = self._send(entry)
+                self._sent_to = entry.id
                 sent.append(entry.id)
                 if mlflow_run and entry.kind == "start":
                     mlflow_runs[entry.run] = mlflow_run

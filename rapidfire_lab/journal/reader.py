@@ -153,8 +153,9 @@ class JournalReader(MetricQueries, LogQueries, PolicyQueries, JobQueries):
         rows = self._all("SELECT run, max(to_step) AS step FROM leases WHERE state = 'damaged' GROUP BY run")
         return {row["run"]: row["step"] for row in rows}
 
-    def outbox(self, limit: int = 1_000) -> list[OutboxRecord]:
-        return [to_record(row, OutboxRecord) for row in self._all("SELECT * FROM outbox ORDER BY id LIMIT ?", (limit,))]
+    def outbox(self, after: int = 0, limit: int = 1_000) -> list[OutboxRecord]:
+        rows = self._all("SELECT * FROM outbox WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+        return [to_record(row, OutboxRecord) for row in rows]
 
     def outbox_size(self) -> int:
         size: int = self._one("SELECT count(*) AS size FROM outbox")["size"]
