@@ -118,6 +118,36 @@ def test_the_spec_is_an_artifact(tracked):
     assert [artifact.path for artifact in client.list_artifacts(name, "spec")] == ["spec/paced.py"]
 
 
+def stopped_in_validation(experiment, points, sign):
+    """A run that was stopped between the last minibatch of an epoch and the end of its validation, if that worked."""
+    begun = sign.with_suffix(".begun")
+    for path in (sign, begun):
+        path.unlink(missing_ok=True)
+    experiment.run_fit(points, paced_config(fault=f"validates after {sign}"), wait=False)
+    wait_until(begun.exists, "the validation")
+    experiment.stop(experiment.runs()[-1].run_id)
+    EngineClient().status()  # who answers this has told the slot
+    sign.touch()
+    wait_until(lambda: experiment.runs()[-1].status == "stopped", "the stop")
+    return experiment.runs()[-1] if not experiment.runs()[-1].completed_epochs else None
+
+
+def test_an_epoch_that_was_stopped_in_its_validation_is_told_like_any_other(points, tmp_path):
+    with engine_home(tmp_path / "home", slots=1, device="cpu") as home:
+        experiment = Experiment(SPECS / "paced.py", "stopped-in-validation")
+        run = next(filter(None, (stopped_in_validation(experiment, points, tmp_path / "sign") for _ in range(5))))
+        wait_until(lambda: EngineClient().status()["unsent"] == 0, "the outbox to be empty")
+        experiment.resume(run.run_id)
+        experiment.wait()
+        wait_until(lambda: EngineClient().status()["unsent"] == 0, "the outbox to be empty")
+        name, results = experiment.runs()[-1].mlflow_run_id, experiment.get_results(run.run_id)
+        experiment.end()
+    with contextlib.closing(sqlite3.connect(home.mlflow_store)) as store:
+        for metric in ("val_loss", "train_loss", "learning_rate"):
+            query = "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step"
+            assert store.execute(query, (name, metric)).fetchall() == list(enumerate(results[metric], start=1))
+
+
 def told(client, name):
     run = client.get_run(name)
     return (dict(run.info), run.data.tags, client.get_metric_history(name, "minibatch_loss"))

@@ -246,18 +246,21 @@ class Ledger:
         goes_back = f"it goes back to the one before, at step {done.step} (lease {done.fall_back})"
         self.event(run, f"{damaged}, and {goes_back}: {done.error}", level="warning")
 
-    def _track_points(self, run: RunRecord, to: int | None) -> None:
-        """Have the tracker send the points of a lease that it has not been sent before."""
+    def _track_points(self, run: RunRecord, done: LeaseDone, to: int | None) -> None:
+        """Have the tracker send the points of a lease that it has not been sent before.
+
+        An epoch that was stopped in its validation ends without another step.
+        """
         after = max(run.step, self._told.get(run.id, 0))
-        if to is None or to > after:
-            self.track(run.id, "points", {"after": after, "to": to})
+        if to is None or to > after or done.completed_epochs > run.completed_epochs:
+            self.track(run.id, "points", {"after": after, "after_epoch": run.completed_epochs, "to": to})
 
     def _commit(self, run: RunRecord, done: LeaseDone) -> None:
         self.journal.add_points(run.id, done.points)
         if done.outcome == "failed":
             self.journal.close_lease(done.lease, "failed")
             self.journal.update_run(run.id, error=done.error, traceback=done.traceback)
-            self._track_points(run, None)
+            self._track_points(run, done, None)
             return
         self.journal.close_lease(done.lease, "committed")
         self.journal.update_run(
@@ -271,7 +274,7 @@ class Ledger:
             seconds=run.seconds + done.seconds + done.overhead,
             device=done.device,
         )
-        self._track_points(run, done.step)
+        self._track_points(run, done, done.step)
         if run.warm_start and not run.base_lease and done.step:
             self._obsolete += self._layout(run).checkpoint(run.run_id, 0)
         self._with_files(run, lambda: self._keep_files(run, done))

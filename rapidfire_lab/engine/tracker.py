@@ -167,11 +167,12 @@ class MlflowSink:
             client.log_batch(mlflow_run, params=params[start : start + _PARAMS_PER_CALL])
 
     def _log_points(self, client: MlflowClient, mlflow_run: str, run: RunRecord, payload: dict[str, Any]) -> None:
-        metrics = [
-            _metric(point)
-            for per in ("step", "epoch")
-            for point in self._journal.points(run.id, per=per, after_step=payload["after"], to_step=payload["to"])
-        ]
+        after, to = payload["after"], payload["to"]
+        points = self._journal.points(run.id, per="step", after_step=after, to_step=to)
+        # An epoch may end at the step at which the commit before did, which came in the middle of its validation.
+        epochs = self._journal.points(run.id, per="epoch", after_step=after - 1, to_step=to)
+        points += [point for point in epochs if point.epoch > payload.get("after_epoch", 0)]
+        metrics = [_metric(point) for point in points]
         for start in range(0, len(metrics), _METRICS_PER_CALL):
             client.log_batch(mlflow_run, metrics=metrics[start : start + _METRICS_PER_CALL])
 

@@ -5,6 +5,7 @@ import itertools
 import os
 import signal
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -27,11 +28,19 @@ class MLSpec:
             misbehave(cfg.get("fault"))
         elif cfg.get("fault") == "hang in validation":
             ctypes.PyDLL(None).sleep(3600)  # with the interpreter held
+        elif str(cfg.get("fault")).startswith("validates after "):
+            wait_for(Path(cfg["fault"].removeprefix("validates after ")))
         logits = model(minibatch["features"])
         loss = functional.cross_entropy(logits, minibatch["label"])
         if cfg.get("fault") == "nan":
             loss = loss * float("nan")
         return loss, {"logits": logits, "predictions": logits.argmax(dim=1), "targets": minibatch["label"]}
+
+
+def wait_for(sign):
+    sign.with_suffix(".begun").touch()
+    while not sign.exists():
+        time.sleep(0.01)
 
 
 def misbehave(fault):
