@@ -37,8 +37,9 @@ class MLSpec:
     ----------
     share_prepared_rows
         Whether what ``row_prep`` gives for a row may be kept on disk, and given to all runs whose configs agree in the
-        knobs that ``initialize_run`` and ``row_prep`` have read. False where ``row_prep`` depends on something else
-        than its arguments, ``initialize_run`` and random numbers: the time, say, or a file that no locator names.
+        knobs that ``initialize_run`` and ``row_prep`` have read; a slot then keeps what ``collate_fn`` makes of such
+        rows, too. False where one of these depends on something else than its arguments, ``initialize_run`` and random
+        numbers: the time, say, or a file that no locator names.
     """
 
     share_prepared_rows: bool = True

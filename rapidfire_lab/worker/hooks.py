@@ -143,7 +143,7 @@ class Hooks:
     """A spec instance of one run, called the way the engine calls it: with as many arguments as a hook takes.
 
     ``recorder`` has what rows depend on: the questions that were asked of the config while rows were prepared, and
-    before in `initialize_run`.
+    before in `initialize_run`; ``collate_recorder`` what `collate_fn` has asked beside.
     """
 
     def __init__(self, spec_class: type[MLSpec], cfg: Config) -> None:
@@ -151,9 +151,13 @@ class Hooks:
         self.spec = spec_class()
         self.cfg = cfg
         self.recorder = Recorder()
+        self.collate_recorder = Recorder()
+        self.collate_keeps_state = False
+        """Whether `collate_fn` has set attributes of the spec, for other hooks to use."""
         self.drew_at_start = False
         """Whether the spec's constructor or `initialize_run` has drawn random numbers."""
         self._recorded = RecordedConfig(cfg, self.recorder)
+        self._collate_recorded = RecordedConfig(cfg, self.collate_recorder)
         self._arity = {hook: _positional(self.spec, hook) for hook in HOOK_PARAMETERS if self.has(hook)}
 
     @property
@@ -174,7 +178,11 @@ class Hooks:
             return self._call("row_prep", row, self._recorded, mode)
 
     def collate_fn(self, batch: list[Any], mode: Mode) -> Any:
-        return self._call("collate_fn", batch, self.cfg, mode)
+        before = _attributes(self.spec)
+        with self.collate_recorder.listening():
+            minibatch = self._call("collate_fn", batch, self._collate_recorded, mode)
+        self.collate_keeps_state = self.collate_keeps_state or _attributes(self.spec) != before
+        return minibatch
 
     def create_model(self) -> Any:
         before = _attributes(self.spec)

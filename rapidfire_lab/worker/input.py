@@ -29,7 +29,7 @@ class MinibatchInput:
     as they were. Seeding for every row is slow, so rows are first prepared without: when no generator was drawn from,
     the result is the same. The first minibatch that does draw is done again, and seeding stays on from there.
 
-    Rows that do not draw are taken from ``shared``, where there is such a thing.
+    Rows that do not draw are taken from ``shared``, where there is such a thing, and so are whole minibatches.
     """
 
     def __init__(
@@ -55,20 +55,23 @@ class MinibatchInput:
 
     def minibatch(self, epoch: int, positions: Sequence[int]) -> Any:
         """Prepare the rows at ``positions`` for the 0-based ``epoch``; tensors are on the CPU."""
-        if self._shared and not self._hooks.has("collate_fn"):
-            stacked = self._shared.minibatch(positions)
-            if stacked is not None:
-                return stacked
+        if self._shared:
+            taken = self._shared.minibatch(positions)
+            if taken is not None:
+                return taken
         before = RngState.capture(cuda=self._cuda)
         if not self._draws:
             try:
-                minibatch = self._collate(self._rows_without_draws(positions) or self._rows(positions))
+                shared = self._rows_without_draws(positions)
+                minibatch = self._collate(shared or self._rows(positions))
             except Exception:
                 # What random numbers led to may not happen with the row's own.
                 if before.unchanged():
                     raise
             else:
                 if before.unchanged():
+                    if self._shared and shared and self._hooks.has("collate_fn"):
+                        self._shared.collated(positions, minibatch)
                     return minibatch
             self._draws = True
         try:

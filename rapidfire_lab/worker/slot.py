@@ -56,7 +56,7 @@ from rapidfire_lab.worker.hooks import load_spec_class
 from rapidfire_lab.worker.inference import Inference, InferencePlan
 from rapidfire_lab.worker.output import output_to
 from rapidfire_lab.worker.parts import UnsavedPartError, do_part
-from rapidfire_lab.worker.prepared import PreparedData, PreparedStore
+from rapidfire_lab.worker.prepared import MinibatchMemory, PreparedData, PreparedStore
 from rapidfire_lab.worker.process_state import process_state_kept
 from rapidfire_lab.worker.residency import Residency
 from rapidfire_lab.worker.saver import Checkpoint, Saver
@@ -100,6 +100,7 @@ class Slot:
         self._residency = Residency(budget)
         self._saver = Saver()
         self._prepared = prepared
+        self._minibatches = MinibatchMemory()
         self._partitions: dict[str, Partition] = {}
         self._spec_classes: dict[str, type[MLSpec]] = {}
         self._inference: tuple[int, Inference] | None = None
@@ -293,13 +294,14 @@ class Slot:
 
     def _plan(self, grant: Grant) -> RunPlan:
         data = IngestedData.from_json(grant.data)
+        store = self._prepared
         return RunPlan(
             config=grant.config,
             seed=grant.seed,
             epochs=grant.epochs,
             misc_path=data.misc,
             partitions={mode: self._partition(info.path) for mode, info in data.partitions.items() if mode in _MODES},
-            prepared=PreparedData(self._prepared, grant.spec_hash, data) if self._prepared else None,
+            prepared=PreparedData(store, grant.spec_hash, data, self._minibatches) if store else None,
         )
 
     def _partition(self, path: str) -> Partition:

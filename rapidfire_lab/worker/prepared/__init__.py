@@ -5,7 +5,8 @@ answers: it is given to whichever run answers these the same.
 """
 
 from rapidfire_lab.worker.prepared.data import PreparedData
+from rapidfire_lab.worker.prepared.minibatches import MinibatchMemory
 from rapidfire_lab.worker.prepared.rows import SharedRows
 from rapidfire_lab.worker.prepared.store import PreparedStore
 
-__all__ = ["PreparedData", "PreparedStore", "SharedRows"]
+__all__ = ["MinibatchMemory", "PreparedData", "PreparedStore", "SharedRows"]

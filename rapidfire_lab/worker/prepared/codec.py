@@ -1,7 +1,7 @@
-"""Rows as bytes, and back to the very same objects, without pickle.
+"""Rows and minibatches as bytes, and back to the very same objects, without pickle.
 
-A row is described by its layout (JSON: the nesting, and type, shape and strides of each tensor and array). It holds the
-contents of these, one after the other, and at its end, as MessagePack, whatever else is plain data.
+Either is described by its layout (JSON: the nesting, and type, shape and strides of each tensor and array). It holds
+the contents of these, one after the other, and at its end, as MessagePack, whatever else is plain data.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -39,13 +40,13 @@ class NotStorableError(Exception):
 
 
 @dataclass(frozen=True)
-class EncodedRow:
+class Encoded:
     layout: bytes
     data: bytes
 
 
-def encode(row: Any, *, may_alias: bool) -> EncodedRow:
-    """Encode what `row_prep` returned; two rows with equal encodings are the same.
+def encode(row: Any, *, may_alias: bool) -> Encoded:
+    """Encode what `row_prep` or `collate_fn` returned; two rows with equal encodings are the same.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def encode(row: Any, *, may_alias: bool) -> EncodedRow:
         raise NotStorableError(str(error)) from error
     if encoder.aliases() and not may_alias:
         raise NotStorableError("parts of the row share memory")
-    return EncodedRow(layout, data)
+    return Encoded(layout, data)
 
 
 class _Encoder:
@@ -320,6 +321,12 @@ class Layout:
             dtype = {"q": torch.int64, "d": torch.float64, "?": torch.bool}[code]
             self._columns.append(Column(key, at, packed.size, (), dtype))
         return lambda buffer, start, _plain: packed.unpack_from(buffer, start + at)[0]
+
+
+@lru_cache(maxsize=4096)
+def layout_of(text: bytes) -> Layout:
+    """The layout of this description."""
+    return Layout(text)
 
 
 def _set_writeable(array: np.ndarray[Any, Any], *, writeable: bool) -> np.ndarray[Any, Any]:

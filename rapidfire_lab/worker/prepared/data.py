@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from rapidfire_lab.worker.prepared.minibatches import SharedMinibatches
 from rapidfire_lab.worker.prepared.rows import SharedRows
 from rapidfire_lab.worker.prepared.surroundings import ObjectFiles, misc_listing, versions
 
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from rapidfire_lab.data import IngestedData, Partition
     from rapidfire_lab.spec import Mode
     from rapidfire_lab.worker.hooks import Hooks
+    from rapidfire_lab.worker.prepared.minibatches import MinibatchMemory
     from rapidfire_lab.worker.prepared.store import PreparedStore
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """Where the rows of a spec and of data are kept."""
+    """Where what is prepared of data for a spec is kept."""
 
     store: PreparedStore
     spec_hash: str
     data: IngestedData
+    minibatches: MinibatchMemory | None = None
+    """Where minibatches are kept, if what is prepared comes up again."""
 
     def rows(self, hooks: Hooks, partition: Partition, mode: Mode, seed: int) -> SharedRows | None:
         """The shared rows of a partition for one run; None where the spec, or what it reads, does not allow it."""
@@ -40,4 +44,5 @@ class PreparedData:
             torch.cuda.is_available(),
         ]
         files = ObjectFiles(partition, self.data.partitions[mode].object_columns)
-        return SharedRows(self.store, base, hooks, partition, mode, files)
+        minibatches = SharedMinibatches(self.minibatches, hooks, mode) if self.minibatches else None
+        return SharedRows(self.store, base, hooks, partition, mode, files, minibatches)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rapidfire_lab.data import Partition
     from rapidfire_lab.spec import Mode
     from rapidfire_lab.worker.hooks import Hooks
-    from rapidfire_lab.worker.prepared.codec import EncodedRow
+    from rapidfire_lab.worker.prepared.codec import Encoded
+    from rapidfire_lab.worker.prepared.minibatches import SharedMinibatches
     from rapidfire_lab.worker.prepared.shelf import Positions, Shelf, Stamps
     from rapidfire_lab.worker.prepared.store import PreparedStore
     from rapidfire_lab.worker.prepared.surroundings import ObjectFiles
@@ -53,7 +54,14 @@ class SharedRows:
     """
 
     def __init__(
-        self, store: PreparedStore, base: list[Any], hooks: Hooks, partition: Partition, mode: Mode, files: ObjectFiles
+        self,
+        store: PreparedStore,
+        base: list[Any],
+        hooks: Hooks,
+        partition: Partition,
+        mode: Mode,
+        files: ObjectFiles,
+        minibatches: SharedMinibatches | None = None,
     ) -> None:
         self._store = store
         self._fixed = base
@@ -61,6 +69,7 @@ class SharedRows:
         self._partition = partition
         self._mode = mode
         self._files = files
+        self._minibatches = minibatches
         self._off = False
         self._keeps = True
         self._in_vain = False
@@ -85,15 +94,30 @@ class SharedRows:
     # Taking
 
     def minibatch(self, positions: Sequence[int]) -> Any | None:
-        """What `default_collate` makes of rows, where they are all there and can be put together at once."""
-        if self._off or self._in_vain or not self._compared:
+        """A minibatch that was collated before, or whose rows are all there and can be put together at once."""
+        if self._off or self._in_vain:
             return None
         self._enter()
         places = np.array(positions)
+        if self._hooks.has("collate_fn"):
+            return self._minibatches and self._minibatches.get(self._base, self._key(places))
+        if not self._compared:
+            return None
         for shelf in self._shelves():
             if shelf.has(places, self._stamps_of(places)).all():
                 return shelf.stack(places)
         return None
+
+    def collated(self, positions: Sequence[int], minibatch: Any) -> None:
+        """Take note of what `collate_fn` made of rows that ``get`` gave, without drawing random numbers."""
+        if self._minibatches is None or self._off or self._in_vain:
+            return
+        places = np.array(positions)
+        if not (self._stamps_of(places) == self._files.UNKNOWN).any():
+            self._minibatches.add(self._base, self._key(places), minibatch)
+
+    def _key(self, places: Positions) -> tuple[bytes, ...]:
+        return (places.tobytes(), self._stamps_of(places).tobytes() if self._files else b"")
 
     def get(self, positions: Sequence[int]) -> list[Any] | None:
         """Rows, which are the caller's own: from the store, or prepared now. No generator has moved.
@@ -279,14 +303,14 @@ class SharedRows:
         except OSError as error:
             self._stop_keeping(error)
 
-    def _would_be_worth_it(self, rows: list[EncodedRow]) -> bool:
+    def _would_be_worth_it(self, rows: list[Encoded]) -> bool:
         # Medians, since a machine that is busy with other things makes some rows look slow.
         return self._seconds > _WORTH_SECONDS + _WORTH * statistics.median(map(_seconds_to_decode, rows))
 
     def _prepared(self, position: int) -> Any:
         return self._hooks.row_prep(self._partition.row(position), self._mode)
 
-    def _encoded(self, row: Any) -> EncodedRow | None:
+    def _encoded(self, row: Any) -> Encoded | None:
         try:
             # Without a collate_fn nobody changes a part of a row in place, and so sees it in another.
             return encode(row, may_alias=not self._hooks.has("collate_fn"))
@@ -311,7 +335,7 @@ class SharedRows:
         sys.stderr.write(f"rapidfire-lab: prepared rows of {self._mode!r} {what}.\n")
 
 
-def _seconds_to_decode(row: EncodedRow) -> float:
+def _seconds_to_decode(row: Encoded) -> float:
     layout, data = Layout(row.layout), bytearray(row.data)
     start = time.perf_counter()
     layout.decode(data, 0, len(data))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from rapidfire_lab.worker.prepared.codec import EncodedRow
+    from rapidfire_lab.worker.prepared.codec import Encoded
 
 SUFFIX = ".rows"
 _MAGIC = b"RFLROWS1"
@@ -49,7 +49,7 @@ class StampedRow(NamedTuple):
 
     position: int
     stamp: int
-    row: EncodedRow
+    row: Encoded
 
 
 class SegmentWriter:

@@ -7,7 +7,6 @@ import fcntl
 import os
 import time
 import zlib
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +14,7 @@ import numpy as np
 import torch
 
 from rapidfire_lab.files import write_private
-from rapidfire_lab.worker.prepared.codec import Layout
+from rapidfire_lab.worker.prepared.codec import layout_of
 from rapidfire_lab.worker.prepared.questions import Facts
 from rapidfire_lab.worker.prepared.segment import ENTRY, SUFFIX, Segment, SegmentWriter
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from rapidfire_lab.worker.prepared.codec import Layout
     from rapidfire_lab.worker.prepared.segment import Block, StampedRow
 
 _FACTS = "facts.json"
@@ -46,11 +46,6 @@ def read_facts(folder: Path) -> Facts | None:
 
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 Stamps = np.ndarray[Any, np.dtype[np.uint64]]
-
-
-@lru_cache(maxsize=4096)
-def _layout(text: bytes) -> Layout:
-    return Layout(text)
 
 
 class Shelf:
@@ -156,14 +151,14 @@ class Shelf:
         return self._segments[self._segment_of[position]].buffer
 
     def layout(self, position: int) -> Layout:
-        return _layout(self._layouts[int(self._entries["layout"][position])])
+        return layout_of(self._layouts[int(self._entries["layout"][position])])
 
     def rows(self, positions: Positions) -> list[Any]:
         """Make rows that `has` has found."""
         entries = self._entries[positions]
         parts = (entries[name].tolist() for name in ("layout", "offset", "length"))
         return [
-            _layout(self._layouts[layout]).decode(self._segments[segment].buffer, offset, length)
+            layout_of(self._layouts[layout]).decode(self._segments[segment].buffer, offset, length)
             for segment, layout, offset, length in zip(self._segment_of[positions].tolist(), *parts, strict=True)
         ]
 
@@ -177,7 +172,7 @@ class Shelf:
             return self.layout(int(positions[0])).stack(lambda column: whole[column.key][chosen])
         entries = self._entries[positions]
         first = entries[0]
-        layout = _layout(self._layouts[first["layout"]])
+        layout = layout_of(self._layouts[first["layout"]])
         if not layout.can_stack or (entries["layout"] != first["layout"]).any():
             return None
         length = int(first["length"])
