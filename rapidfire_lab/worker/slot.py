@@ -71,6 +71,8 @@ if TYPE_CHECKING:
 _MODES = ("train", "validation")
 _MOST_PARTITIONS = 4
 _REPORT_SECONDS = 0.25
+_MANY_OBJECTS = 50_000
+"""Objects that the garbage collector looks at: so many take it some milliseconds."""
 _LINGER = 1_000
 
 
@@ -103,6 +105,7 @@ class Slot:
         self._minibatches = MinibatchMemory()
         self._partitions: dict[str, Partition] = {}
         self._spec_classes: dict[str, type[MLSpec]] = {}
+        self._spared_spec = False
         self._inference: tuple[int, Inference] | None = None
         """The model of the last job that this slot worked for."""
         self._training: TrainingRun | None = None
@@ -314,11 +317,10 @@ class Slot:
     def _spec_class(self, layout: ExperimentLayout, expected_hash: str) -> type[MLSpec]:
         key = str(layout.spec)
         if key not in self._spec_classes:
-            is_another = bool(self._spec_classes)
             self._spec_classes.clear()
             self._drop_residents()
             self._spec_classes[key] = load_spec_class(layout.spec, layout.spec_info().main, expected_hash)
-            _spare_modules(again=is_another)
+            self._spared_spec = _spare_modules(again=self._spared_spec)
         return self._spec_classes[key]
 
     def _train_reporting(self, grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> Outcome:
@@ -527,17 +529,20 @@ def _load_torch() -> None:
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
 
 
-def _spare_modules(*, again: bool = False) -> None:
-    """Have the garbage collector look no more at what is there now: all that modules have, for as long as they last.
+def _spare_modules(*, again: bool = False) -> bool:
+    """Have the garbage collector look no more at what is there now, if that is much; returns whether it was.
 
-    Going over that takes a tenth of a second, in the midst of training and before a slot is free again. No run may be
-    there: what it leaves in cycles would stay. ``again`` also frees what was spared before and is not used any more,
-    as by the last spec.
+    What modules have stays for as long as they do, and going over all that torch has takes a tenth of a second, in the
+    midst of training and before a slot is free again. No run may be there: what it leaves in cycles would stay.
+    ``again`` also frees what was spared before and is not used any more, as by the last spec.
     """
     if again:
         gc.unfreeze()
     gc.collect()
+    if len(gc.get_objects()) < _MANY_OBJECTS:
+        return False
     gc.freeze()
+    return True
 
 
 def _make_deterministic() -> None:

@@ -40,10 +40,22 @@ def test_the_garbage_collector_passes_over_modules_and_not_over_runs(spared):
 
 def test_what_was_spared_is_looked_at_again_when_another_spec_is_loaded(spared):
     node = Node()
-    _spare_modules()
+    modules = [[] for _ in range(100_000)]
+    assert _spare_modules()
     freed = weakref.ref(node)
-    del node
+    del node, modules
     gc.collect()
     assert freed() is not None
     _spare_modules(again=True)
+    assert freed() is None
+
+
+def test_what_a_small_spec_has_is_not_spared_and_so_freed_with_it(spared):
+    frozen = gc.get_freeze_count()
+    node = Node()
+    assert not _spare_modules()
+    assert gc.get_freeze_count() == frozen
+    freed = weakref.ref(node)
+    del node
+    assert not _spare_modules()
     assert freed() is None
