@@ -21,7 +21,8 @@ from rapidfire_lab.errors import EngineError
 if TYPE_CHECKING:
     from rapidfire_lab.engine.home import EngineHome
 
-_PRELOADED = ("torch.optim", "rapidfire_lab.engine.main", "rapidfire_lab.worker.slot")
+_SLOT = "rapidfire_lab.worker.slot"
+_PRELOADED = ("torch.optim", "rapidfire_lab.engine.main", _SLOT)
 """By name: what only slots may import is for the agent nothing but bytes to be shared."""
 
 _MOST_RESTARTS = 100
@@ -32,10 +33,7 @@ def _preload() -> None:
     gc.disable()  # modules are there to stay, and a fifth of the time would go into looking at them
     for module in _PRELOADED:
         import_module(module)
-    import torch
-
-    # A process's first optimizer has torch load more.
-    torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    import_module(_SLOT).load_torch()
     gc.freeze()
     gc.enable()
 

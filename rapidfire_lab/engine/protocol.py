@@ -307,18 +307,23 @@ class WarmStart(msgspec.Struct, kw_only=True):
     """Whether it goes on where the parent stood, instead of at its own first epoch."""
 
 
-class Grant(Message):
-    """Train one run up to ``to_step``, from the state that lease ``base_lease`` committed (0: from the start)."""
+class Work(Message):
+    """What a slot is given to do, from the spec and the data of an experiment."""
 
     lease: int
-    run: int
-    run_id: int
     experiment: str
     experiment_path: str
     spec_hash: str
     config: dict[str, Any]
     data: dict[str, Any]
     seed: int
+
+
+class Grant(Work):
+    """Train one run up to ``to_step``, from the state that lease ``base_lease`` committed (0: from the start)."""
+
+    run: int
+    run_id: int
     epochs: int
     steps_per_epoch: int
     from_step: int
@@ -330,19 +335,12 @@ class Grant(Message):
     warm_start: WarmStart | None = None
 
 
-class Infer(Message):
+class Infer(Work):
     """Work on a part of a job: rows of its partition, or, with ``sources``, put the results of all parts together."""
 
-    lease: int
     job: int
     job_id: int
     kind: JobKind
-    experiment: str
-    experiment_path: str
-    spec_hash: str
-    config: dict[str, Any]
-    data: dict[str, Any]
-    seed: int
     weights: str
     weights_sha256: str | None
     """What the file must come to, where it is not the engine's own."""

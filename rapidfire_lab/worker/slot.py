@@ -38,6 +38,7 @@ from rapidfire_lab.engine.protocol import (
     Reply,
     SlotReady,
     WarmStarted,
+    Work,
     decode_from_controller,
     encode,
 )
@@ -363,7 +364,7 @@ class Slot:
         points = training.report.drain()
         self._send(Progress(lease=grant.lease, step=training.step, loss=training.report.loss, points=points))
 
-    def _read_messages(self, grant: Grant | Infer) -> None:
+    def _read_messages(self, work: Work) -> None:
         if self._saver.has_answers:
             self._tell_saved()
         while self._socket.poll(0):
@@ -372,7 +373,7 @@ class Slot:
                 raise EngineError(message.error)
             if isinstance(message, Exit):
                 self._exiting = self._preempted = True
-            elif isinstance(message, Preempt) and message.lease == grant.lease:
+            elif isinstance(message, Preempt) and message.lease == work.lease:
                 if message.discard:
                     raise DiscardedError
                 self._preempted = True
@@ -524,7 +525,7 @@ def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:
     return int(psutil.virtual_memory().available * fraction / slots)
 
 
-def _load_torch() -> None:
+def load_torch() -> None:
     """Have torch load what it otherwise loads with the first optimizer, in the midst of a lease."""
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
 
@@ -575,7 +576,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = torch.device(arguments.device)
     if device.type == "cuda":
         _make_deterministic()
-    _load_torch()
+    load_torch()
     _spare_modules()
     budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing)
     prepared = PreparedStore(arguments.prepared, arguments.prepared_bytes) if arguments.prepared_bytes else None
