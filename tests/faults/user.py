@@ -213,6 +213,8 @@ class User:
                 answer = self._answer(question)
             except (EngineError, OSError):
                 time.sleep(_LOOK_SECONDS)
+                # A server starts no engine unless it is told to.
+                self._keep_engine()
                 continue
             except RapidfireLabError as refusal:
                 answer = {"refused": str(refusal)}
