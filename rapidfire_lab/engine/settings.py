@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PREFIX = "RAPIDFIRE_LAB_"
 _GIGABYTE = 10**9
+_MOST_INPUT_PROCESSES = 8
 
 
 class EngineSettings(HasTraits):
@@ -39,6 +40,13 @@ class EngineSettings(HasTraits):
         min=0.0,
         allow_none=True,
         help="Disk space for prepared rows; by default 10, or a fifth of what is free if that is less. 0 keeps none.",
+    )
+    input_processes = Int(
+        None,
+        min=0,
+        allow_none=True,
+        help="Processes of each slot that prepare minibatches ahead once that takes long; by default 0 on CPUs, and on "
+        "GPUs as many as cores are left, at most 8.",
     )
     tracking = Bool(default_value=True, help="Send runs to MLflow.")
 
@@ -72,6 +80,15 @@ def cpu_threads(settings: EngineSettings, gpus: int = 0) -> int:
     """CPU threads of a slot."""
     cores = available_cores()
     return settings.threads_per_slot or max(1, cores // slot_count(settings, gpus))
+
+
+def input_processes(settings: EngineSettings, gpus: int = 0) -> int:
+    """Processes of a slot that may prepare minibatches ahead of it."""
+    if settings.input_processes is not None:
+        return settings.input_processes
+    # On CPUs the slots keep all cores busy.
+    left = available_cores() // slot_count(settings, gpus) - 1
+    return max(0, min(_MOST_INPUT_PROCESSES, left)) if gpus else 0
 
 
 def slot_count(settings: EngineSettings, gpus: int = 0) -> int:

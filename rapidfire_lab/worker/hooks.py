@@ -178,16 +178,16 @@ class Hooks:
             return self._call("row_prep", row, self._recorded, mode)
 
     def collate_fn(self, batch: list[Any], mode: Mode) -> Any:
-        before = _attributes(self.spec)
+        before = attributes(self.spec)
         with self.collate_recorder.listening():
             minibatch = self._call("collate_fn", batch, self._collate_recorded, mode)
-        self.collate_keeps_state = self.collate_keeps_state or _attributes(self.spec) != before
+        self.collate_keeps_state = self.collate_keeps_state or attributes(self.spec) != before
         return minibatch
 
     def create_model(self) -> Any:
-        before = _attributes(self.spec)
+        before = attributes(self.spec)
         model = self._call("create_model", self.cfg)
-        if _attributes(self.spec) != before:
+        if attributes(self.spec) != before:
             # row_prep may use what was set there, and from which knobs nobody has seen.
             self.recorder.asked.add(EVERYTHING)
         return model
@@ -208,7 +208,8 @@ class Hooks:
         return getattr(self.spec, hook)(*arguments[: self._arity[hook]])
 
 
-def _attributes(spec: MLSpec) -> dict[str, int]:
+def attributes(spec: MLSpec) -> dict[str, int]:
+    """Which objects a spec has as attributes now: those that it sets anew are others."""
     return {name: id(value) for name, value in getattr(spec, "__dict__", {}).items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ from torch.utils.data import default_collate
 
 from rapidfire_lab.data.order import row_seed
 from rapidfire_lab.errors import SpecError
+from rapidfire_lab.worker.hooks import attributes
 from rapidfire_lab.worker.rng import RngState, seed_everything
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rapidfire_lab.data import Partition
     from rapidfire_lab.spec import Mode
@@ -29,7 +31,8 @@ class MinibatchInput:
     as they were. Seeding for every row is slow, so rows are first prepared without: when no generator was drawn from,
     the result is the same. The first minibatch that does draw is done again, and seeding stays on from there.
 
-    Rows that do not draw are taken from ``shared``, where there is such a thing, and so are whole minibatches.
+    Rows that do not draw are taken from ``shared``, where there is such a thing, and so are whole minibatches. What may
+    be prepared in a forked process has ``one_thread``: these cannot use more, and a sum over threads is another sum.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class MinibatchInput:
         *,
         cuda: bool = False,
         shared: SharedRows | None = None,
+        one_thread: bool = False,
     ) -> None:
         self._hooks = hooks
         self._partition = partition
@@ -48,13 +52,27 @@ class MinibatchInput:
         self._seed = seed
         self._cuda = cuda
         self._shared = shared
+        self._one_thread = one_thread
         self._draws = False
 
     def __len__(self) -> int:
         return len(self._partition)
 
+    @property
+    def attributes(self) -> dict[str, int]:
+        """Which objects the spec has as attributes now."""
+        return attributes(self._hooks.spec)
+
+    def forget_gpu(self) -> None:
+        """Look no more at the generator of the GPU, to which a process that was forked has no access."""
+        self._cuda = False
+
     def minibatch(self, epoch: int, positions: Sequence[int]) -> Any:
         """Prepare the rows at ``positions`` for the 0-based ``epoch``; tensors are on the CPU."""
+        with one_thread() if self._one_thread else contextlib.nullcontext():
+            return self._minibatch(epoch, positions)
+
+    def _minibatch(self, epoch: int, positions: Sequence[int]) -> Any:
         if self._shared:
             taken = self._shared.minibatch(positions)
             if taken is not None:
@@ -117,9 +135,24 @@ class MinibatchInput:
             raise SpecError(message) from error
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch's operations use a single thread."""
+    before = torch.get_num_threads()
+    if before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before != 1:
+            torch.set_num_threads(before)
+
+
 def to_device(value: Any, device: torch.device) -> Any:
     """Move every tensor in nested mappings, lists and tuples to the device."""
-    if isinstance(value, torch.Tensor) or hasattr(value, "to"):
+    if isinstance(value, torch.Tensor):
+        return _tensor_to_device(value, device)
+    if hasattr(value, "to"):
         return value.to(device)
     if isinstance(value, Mapping):
         moved = {key: to_device(item, device) for key, item in value.items()}
@@ -129,3 +162,10 @@ def to_device(value: Any, device: torch.device) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(to_device(item, device) for item in value)
     return value
+
+
+def _tensor_to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Move a tensor; to a GPU from pinned memory, so that the copy runs beside what is done next."""
+    if device.type == "cuda" and tensor.device.type == "cpu" and tensor.layout is torch.strided:
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

@@ -96,6 +96,7 @@ class Slot:
         budget: int,
         prepared: PreparedStore | None,
         pulse: Pulse,
+        input_processes: int = 0,
     ) -> None:
         self._index = index
         self._device = device
@@ -104,6 +105,7 @@ class Slot:
         self._saver = Saver()
         self._prepared = prepared
         self._minibatches = MinibatchMemory()
+        self._input_processes = input_processes
         self._partitions: dict[str, Partition] = {}
         self._spec_classes: dict[str, type[MLSpec]] = {}
         self._spared_spec = False
@@ -306,6 +308,7 @@ class Slot:
             misc_path=data.misc,
             partitions={mode: self._partition(info.path) for mode, info in data.partitions.items() if mode in _MODES},
             prepared=PreparedData(store, grant.spec_hash, data, self._minibatches) if store else None,
+            input_processes=self._input_processes,
         )
 
     def _partition(self, path: str) -> Partition:
@@ -565,6 +568,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--memory-fraction", type=float, required=True)
     parser.add_argument("--prepared", type=Path, required=True, help="folder of prepared rows")
     parser.add_argument("--prepared-bytes", type=int, required=True, help="what they may take; 0 to keep none")
+    parser.add_argument("--input-processes", type=int, default=0, help="how many may prepare minibatches ahead")
     parser.add_argument("--pulse", type=Path, help="where to tell that a minibatch begins, if anybody looks")
     arguments = parser.parse_args(argv)
     die_with_parent(arguments.parent)
@@ -580,7 +584,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     _spare_modules()
     budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing)
     prepared = PreparedStore(arguments.prepared, arguments.prepared_bytes) if arguments.prepared_bytes else None
-    Slot(arguments.index, arguments.address, device, budget, prepared, pulse).serve()
+    Slot(arguments.index, arguments.address, device, budget, prepared, pulse, arguments.input_processes).serve()
 
 
 if __name__ == "__main__":

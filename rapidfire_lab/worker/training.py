@@ -21,6 +21,7 @@ from rapidfire_lab.data.order import epoch_order
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.journal.records import MetricPoint
 from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError
+from rapidfire_lab.worker.ahead import MinibatchesAhead
 from rapidfire_lab.worker.forward import autocast, count_minibatch, custom_metrics, loss_and_outputs
 from rapidfire_lab.worker.hooks import Hooks
 from rapidfire_lab.worker.input import MinibatchInput, to_device
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.data import Partition
     from rapidfire_lab.engine.protocol import Outcome
     from rapidfire_lab.spec import Mode
+    from rapidfire_lab.worker.ahead import Place
     from rapidfire_lab.worker.prepared import PreparedData
 
 _PENDING_LOSSES = 32
@@ -56,6 +58,8 @@ class RunPlan:
     partitions: dict[str, Partition]
     prepared: PreparedData | None = None
     """Where prepared rows are shared, if they are."""
+    input_processes: int = 0
+    """How many processes may prepare minibatches ahead."""
 
 
 @dataclass
@@ -107,10 +111,13 @@ class TrainingRun:
         self._rng = RngState.capture(cuda=self._cuda)
         self._process = ProcessState.capture()
 
-    def _input(self, mode: Mode, partition: Partition) -> MinibatchInput:
-        seed, prepared = self.plan.seed, self.plan.prepared
+    def _input(self, mode: Mode, partition: Partition) -> MinibatchesAhead:
+        seed, prepared, processes = self.plan.seed, self.plan.prepared, self.plan.input_processes
         shared = prepared.rows(self._hooks, partition, mode, seed) if prepared else None
-        return MinibatchInput(self._hooks, partition, mode, seed, cuda=self._cuda, shared=shared)
+        source = MinibatchInput(
+            self._hooks, partition, mode, seed, cuda=self._cuda, shared=shared, one_thread=processes > 0
+        )
+        return MinibatchesAhead(source, processes)
 
     def _create_model(self) -> nn.Module:
         model = self._hooks.create_model()
@@ -156,8 +163,10 @@ class TrainingRun:
         """Train until ``to_step`` minibatches are done, or until ``keep_going()`` says no between two of them."""
         self._process.apply()
         self._rng.restore()
+        first = self.step
         try:
-            return self._train_steps(to_step, keep_going)
+            with self._inputs["train"].pass_over(lambda given: self._places(first + given, to_step)):
+                return self._train_steps(to_step, keep_going)
         except StoppedInValidationError:
             return "preempted"
         finally:
@@ -191,6 +200,12 @@ class TrainingRun:
         self._learn(loss, batch)
         if batch + 1 == self.steps_per_epoch:
             self._epoch_end_pending = True
+
+    def _places(self, step: int, to_step: int) -> list[Place]:
+        """Epoch and positions of the minibatches from one step to another."""
+        until = min(to_step, self.plan.epochs * self.steps_per_epoch)
+        at = (divmod(number, self.steps_per_epoch) for number in range(step, until))
+        return [(epoch, self._train_positions(epoch, batch)) for epoch, batch in at]
 
     def _train_positions(self, epoch: int, batch: int) -> list[int]:
         if self._order is None or self._order[0] != epoch:
@@ -320,8 +335,10 @@ class TrainingRun:
         metrics = EpochMetrics(self._named)
         self.model.eval()
         try:
-            with torch.no_grad():
-                for positions in self._file_order("validation"):
+            in_order = list(self._file_order("validation"))
+            rest = [(epoch, positions) for positions in in_order]
+            with torch.no_grad(), self._inputs["validation"].pass_over(lambda given: rest[given:]):
+                for positions in in_order:
                     _go_on_or_stop(keep_going)
                     self._validate_minibatch(metrics, epoch, positions)
             return metrics.results(self._hooks, "validation")

@@ -57,6 +57,7 @@ class SegmentWriter:
 
     def __init__(self, folder: Path) -> None:
         path = folder / f"{time.time_ns():020}-{uuid4().hex}{SUFFIX}"
+        self._pid = os.getpid()
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
 
     def __del__(self) -> None:
@@ -65,8 +66,8 @@ class SegmentWriter:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the file was removed meanwhile."""
-        return os.fstat(self._descriptor).st_nlink == 0
+        """Whether the file was removed meanwhile, or is that of a process which this one was forked from."""
+        return os.getpid() != self._pid or os.fstat(self._descriptor).st_nlink == 0
 
     def append(self, rows: Sequence[StampedRow]) -> int:
         """Add a block; returns its bytes. After an `OSError` the file must not be written any more."""

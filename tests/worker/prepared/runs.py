@@ -40,7 +40,18 @@ class Run:
     """A run in one process: its hooks, and its input with shared rows or without."""
 
     def __init__(
-        self, partition, spec, store=None, memory=None, *, seed=42, mode="train", misc=None, objects=(), **knobs
+        self,
+        partition,
+        spec,
+        store=None,
+        memory=None,
+        *,
+        seed=42,
+        mode="train",
+        misc=None,
+        objects=(),
+        one_thread=False,
+        **knobs,
     ):
         config = {"epochs": 1, "batch_size": 2, "optimizer": "SGD", "longest": 40, "augment": False, **knobs}
         with own_rng(seed, cuda=False):
@@ -50,7 +61,7 @@ class Run:
         if store:
             data = IngestedData("handle", "fingerprint", {mode: PartitionInfo("", ROWS, list(objects))}, misc)
             self.shared = PreparedData(store, "spec", data, memory).rows(self.hooks, partition, mode, seed)
-        self.input = MinibatchInput(self.hooks, partition, mode, seed, shared=self.shared)
+        self.input = MinibatchInput(self.hooks, partition, mode, seed, shared=self.shared, one_thread=one_thread)
 
     def epochs(self, count=2):
         return [
