@@ -74,6 +74,7 @@ async def test_one_row(ask, filled):
         "ended_by": None,
         "source": "initial",
         "parent": None,
+        "search": None,
         "warm_start": False,
         "epochs": 4,
         "completed_epochs": 2,
