@@ -20,6 +20,7 @@ from rapidfire_lab.search import (
     make_conductor,
 )
 from rapidfire_lab.search.conductor import Drop, GoOn, Start, TrialView
+from rapidfire_lab.search.racing import PairedRace, Standing
 from tests.search.curves import EPOCHS, RUNS, SPACE, accuracies, play, play_definition, settle
 
 SEEDS = range(50)
@@ -68,6 +69,26 @@ def test_racing_drops_runs_that_are_the_same_no_more_often_than_it_says():
         went = play(race, accuracies(seed, 4, same=True, length=8), per_epoch=4)
         wrong += any(isinstance(decision, Drop) for decision in went.log)
     assert wrong <= 0.1 * 200
+
+
+def test_a_race_stands_as_its_curves_say():
+    """All are held against the true best one, and whoever was dropped is credibly worse than it, or about to be."""
+    curves = accuracies(2, per_epoch=4)
+    search = PairedRacing(SPACE, 9, **MAXIMUM)
+    went = play(search, curves, per_epoch=4)
+    arguments = {name: value for name, value in settle(search)["algorithm"].items() if name != "kind"}
+    assert PairedRace(**arguments).standing() == Standing(None, {})
+    standing = PairedRace(**arguments, state=went.state["algorithm"]).standing()
+    assert standing.best == max(range(9), key=lambda trial: accuracies(2, 4, noise=0.0)(trial, {})[-1])
+    assert set(standing.differences) == set(range(9)) - {standing.best}
+    for trial, (places, mean, low, high) in standing.differences.items():
+        # The first epoch does not count; and what is dropped may have come further than what was compared.
+        assert 0 < places <= len(went.results[trial]) - 4
+        best, own = (went.results[one][4 : 4 + places] for one in (standing.best, trial))
+        assert mean == pytest.approx(statistics.mean(best) - statistics.mean(own))
+        assert low <= mean <= high
+        assert mean > 0
+    assert sum(low > 0 for _, _, low, _ in standing.differences.values()) >= 6
 
 
 SEARCHES = [
