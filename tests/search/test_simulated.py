@@ -98,11 +98,14 @@ SEARCHES = [
     PairedRacing(SPACE, 9, **MAXIMUM),
     PBT(SPACE, 8, interval_epochs=9, **MAXIMUM),
     BayesianSearch(SPACE, 6, **MAXIMUM),
+    BayesianSearch(SPACE, 8, pruner="median", concurrency=2, **MAXIMUM),
     ASHA(SPACE, 9, sampler="tpe", **MAXIMUM),
 ]
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: f"{search.name}-{search.sampler}")
+@pytest.mark.parametrize(
+    "search", SEARCHES, ids=lambda search: f"{search.name}-{search.sampler}-{getattr(search, 'pruner', None)}"
+)
 def test_neither_deaths_nor_the_number_of_slots_nor_their_speed_changes_what_is_decided(search):
     """The machine is made anew from JSON for each decision, with other slots and runs of very different speed."""
     plain = play(search, accuracies(1))
@@ -112,7 +115,8 @@ def test_neither_deaths_nor_the_number_of_slots_nor_their_speed_changes_what_is_
         assert other.over == "done"
         assert other.log == plain.log
         assert json.dumps(other.state, sort_keys=True) == json.dumps(plain.state, sort_keys=True)
-        if search.name != "racing":  # whom it drops has come further by then, or less far
+        if search.name != "racing" and not getattr(search, "pruner", None):
+            # Whom these drop has come further by then, or less far.
             assert other.results == plain.results
 
 
@@ -144,9 +148,11 @@ def test_population_copies_the_best_with_other_knobs():
     assert sum(isinstance(decision, GoOn) for decision in went.log) == 2 * 6
 
 
-@pytest.mark.parametrize(("sampler", "runs"), [("tpe", 40), ("gp", 16), ("nsga2", 80)])
+@pytest.mark.parametrize(("sampler", "runs"), [("tpe", 40), ("gp", 16), ("nsga2", 80), ("cmaes", 80)])
 def test_samplers_learn(sampler, runs):
     """A bowl: the second half of what they propose is better than the first."""
+    if sampler == "cmaes":
+        pytest.importorskip("cmaes")
     space = {**SPACE, "epochs": 1, "x": Range(-1.0, 1.0), "y": Range(-1.0, 1.0)}
 
     def bowl(trial, config):
@@ -156,6 +162,35 @@ def test_samplers_learn(sampler, runs):
     values = [results[0] for results in went.results.values()]
     assert len(values) == runs
     assert statistics.median(values[runs // 2 :]) < statistics.median(values[: runs // 2])
+
+
+def test_cma_es_goes_on_from_its_results_alone_and_stores_no_code():
+    pytest.importorskip("cmaes")
+    search = BayesianSearch({**SPACE, "x": Range(-1.0, 1.0)}, 40, sampler="cmaes", concurrency=3, **MAXIMUM)
+    plain = play(search, accuracies(1))
+    anew = play(search, accuracies(1), slots=1, speed=lambda trial: 1.0 + trial % 3, anew=True)
+    assert anew.log == plain.log
+    notes = [trial.get("notes", {}) for trial in plain.state["supply"]["trials"]]
+    assert max(note.get("cma:generation", 0) for note in notes) >= 3
+    assert all(isinstance(value, int) for note in notes for value in note.values())
+
+
+def test_a_pruner_of_optunas_has_runs_dropped():
+    went = play(BayesianSearch(SPACE, 16, sampler="random", pruner="median", concurrency=4, **MAXIMUM), accuracies(6))
+    lengths = [len(went.results[trial]) for trial in range(16)]
+    assert lengths[:5] == [EPOCHS] * 5, "until five have come to their end, there is nothing to compare with"
+    assert sum(length < EPOCHS for length in lengths) >= 3
+    best = max(range(16), key=lambda trial: accuracies(6, noise=0.0)(trial, {})[-1])
+    assert lengths[best] == EPOCHS
+
+
+def test_samplers_hear_of_what_was_dropped():
+    search = BayesianSearch(SPACE, 12, pruner={"name": "median", "args": {"n_startup_trials": 2}}, **MAXIMUM)
+    went = play(search, accuracies(6))
+    dropped = {decision.trial for decision in went.log if isinstance(decision, Drop)}
+    assert dropped
+    records = went.state["supply"]["trials"]
+    assert all(records[trial]["results"] and not records[trial]["final"] for trial in dropped)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
