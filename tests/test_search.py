@@ -151,15 +151,21 @@ def test_another_experiment_ends_a_search_with_the_one_it_is_of(home, points):
 
 
 def test_population_based_training_copies_weights(experiment, points, tmp_path):
-    search = PBT(space(epochs=4), num_runs=4, interval_epochs=2, seed=1)
-    experiment.run_fit(points, search)
+    experiment.run_fit(points, PBT(space(epochs=4), num_runs=5, seed=1))
     assert search_of(experiment, "pbt")["status"] == "done"
-    [copy] = [found for found in experiment.runs() if found.parent is not None]
-    assert (copy.warm_start, copy.continue_position, copy.parent_step, copy.status) == (True, True, 20, "completed")
+    copies = {found.run_id: found for found in experiment.runs() if found.parent is not None}
+    copy = next(found for found in copies.values() if found.parent not in copies and found.status == "completed")
+    assert (copy.warm_start, copy.continue_position, copy.parent_step % 10) == (True, True, 0)
+    assert 0 < copy.parent_step < 40
     data = tables(points, tmp_path)
-    expected = plain_loop.train(PACED, run(experiment, copy.parent).leaf, data, 42, change=(20, copy.leaf))
+    change = (copy.parent_step, copy.leaf)
+    expected = plain_loop.train(PACED, run(experiment, copy.parent).leaf, data, 42, change=change)
     assert all((final_weights(experiment, copy.run_id)[name] == one).all() for name, one in expected["weights"].items())
-    assert sorted(found.completed_epochs for found in experiment.runs()) == [2, 4, 4, 4, 4]
+    whole = [found for found in experiment.runs() if found.status == "completed"]
+    assert [found.completed_epochs for found in whole] == [4] * 5
+    replaced = [found for found in experiment.runs() if found not in whole]
+    assert len(replaced) == len(copies)
+    assert {(found.status, found.ended_by) for found in replaced} == {("stopped", "search")}
 
 
 def test_optunas_samplers_propose_and_racing_drops(experiment, points):

@@ -369,9 +369,15 @@ class PairedRacing(Search):
 class PBT(Search):
     """Population based training: the worst runs are replaced by copies of the best with other knobs.
 
-    ``num_runs`` train side by side. After every ``interval_epochs`` the worst ``share`` of them are stopped; in their
-    place one of the best is cloned with its weights and its position, and its knobs are moved. A generation waits for
-    its last run, as what is copied has to stand at the same epoch. Other parameters are those of `Search`.
+    ``num_runs`` train side by side (Jaderberg et al. 2017). Each is judged after every ``interval_epochs`` of its own,
+    by the latest results of all: when it is among the worst ``share`` it is stopped, and one of the best is cloned in
+    its place, with weights and position, and with knobs moved. Other parameters are those of `Search`.
+
+    Parameters
+    ----------
+    synchronous
+        Judge all runs at once when the last of a generation is there. Nobody is compared with runs that have come
+        further or less far then, but slots wait.
     """
 
     default_name = "pbt"
@@ -383,8 +389,10 @@ class PBT(Search):
         *,
         interval_epochs: int = 1,
         share: float = 0.25,
+        synchronous: bool = False,
         **options: Any,
     ) -> None:
+        self.synchronous = bool(synchronous)
         self.interval_epochs = checked_int("PBT interval_epochs", interval_epochs, 1)
         if not is_number(share) or not 0 < share <= 0.5:  # noqa: PLR2004 - half of them
             raise ConfigError(f"PBT share must be above 0 and at most 0.5, not {describe(share)}")
@@ -393,7 +401,7 @@ class PBT(Search):
 
     def algorithm(self, configs: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "kind": "population",
+            "kind": "generations" if self.synchronous else "population",
             "size": configs["num_runs"],
             "interval": self.interval_epochs,
             "share": self.share,

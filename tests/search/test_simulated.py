@@ -96,7 +96,8 @@ SEARCHES = [
     SuccessiveHalving(SPACE, RUNS, **MAXIMUM),
     Hyperband(SPACE, RUNS, **MAXIMUM),
     PairedRacing(SPACE, 9, **MAXIMUM),
-    PBT(SPACE, 8, interval_epochs=9, **MAXIMUM),
+    PBT(SPACE, 8, interval_epochs=3, **MAXIMUM),
+    PBT(SPACE, 8, interval_epochs=9, synchronous=True, **MAXIMUM),
     BayesianSearch(SPACE, 6, **MAXIMUM),
     BayesianSearch(SPACE, 8, pruner="median", concurrency=2, **MAXIMUM),
     ASHA(SPACE, 9, sampler="tpe", **MAXIMUM),
@@ -136,9 +137,13 @@ def test_halving_compares_on_each_rung_and_finishes_one_in_any_case():
     assert sorted(len(results) for results in went.results.values()) == [1, 27]
 
 
-def test_population_copies_the_best_with_other_knobs():
-    went = play(PBT(SPACE, 8, interval_epochs=9, **MAXIMUM), accuracies(4))
-    copies = [decision for decision in went.log if isinstance(decision, Start) and decision.parent is not None]
+def copies_in(went):
+    return [decision for decision in went.log if isinstance(decision, Start) and decision.parent is not None]
+
+
+def test_generations_copy_the_best_with_other_knobs():
+    went = play(PBT(SPACE, 8, interval_epochs=9, synchronous=True, **MAXIMUM), accuracies(4))
+    copies = copies_in(went)
     assert len(copies) == 2 * 2
     for copy in copies:
         replaced = sorted(went.results, key=lambda trial: len(went.results[trial]))[: len(copies)]
@@ -146,6 +151,38 @@ def test_population_copies_the_best_with_other_knobs():
         assert went.results[copy.trial][:9] == went.results[copy.parent][:9]
     assert len({json.dumps(copy.config) for copy in copies}) > 1
     assert sum(isinstance(decision, GoOn) for decision in went.log) == 2 * 6
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_populations_copy_the_best_where_these_stand(in_order):
+    for seed in range(10):
+        search = PBT(SPACE, 8, interval_epochs=3, in_order=in_order, **MAXIMUM)
+        went = play(search, accuracies(seed), slots=3, speed=lambda trial: 1.0 + trial % 3)
+        copies = copies_in(went)
+        stopped = [trial for trial, results in went.results.items() if len(results) < EPOCHS]
+        assert went.over == "done"
+        assert len(went.results) == 8 + len(copies)
+        assert len(stopped) >= len(copies) >= 4
+        standing = {}
+        for decision in went.log:  # how far each is trained when the next decisions are made
+            if isinstance(decision, Start) and decision.parent is not None:
+                at = standing[decision.parent]
+                assert at % 3 == 0
+                assert decision.until == at + 3
+                assert went.results[decision.trial][:at] == went.results[decision.parent][:at]
+            standing[decision.trial] = decision.until
+
+
+def test_only_the_best_rest_for_others_and_slots_are_busy():
+    """A run that is ten times as slow is left behind, where generations wait for it."""
+
+    def busy(*, slow, **options):
+        search = PBT(SPACE, 8, interval_epochs=3, **options, **MAXIMUM)
+        went = play(search, accuracies(3), slots=4, speed=lambda trial: 10.0 if slow and trial == 7 else 1.0)
+        return went.epochs / (4 * went.seconds)
+
+    assert busy(slow=False) == 1.0
+    assert busy(slow=True, in_order=False) > 1.2 * busy(slow=True, synchronous=True)
 
 
 @pytest.mark.parametrize(("sampler", "runs"), [("tpe", 40), ("gp", 16), ("nsga2", 80), ("cmaes", 80)])
