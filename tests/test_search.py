@@ -59,7 +59,7 @@ def decided(experiment):
 def test_asha_finds_the_grids_best_for_less_whoever_dies(points, tmp_path):
     search = ASHA(space(), num_runs=12, concurrency=4, seed=5)
     logs = []
-    for name, deaths in (("undisturbed", ()), ("disturbed", ("controller", "policies"))):
+    for name, deaths in (("undisturbed", ()), ("disturbed", ("controller", "policies", "agent"))):
         with engine_home(tmp_path / name, slots=2, tracking=False, device="cpu", max_attempts=9):
             experiment = Experiment(PACED, name)
             experiment.run_fit(points, search, wait=False)
