@@ -172,19 +172,23 @@ def test_optunas_samplers_propose_and_racing_drops(experiment, points):
     def is_small(config):
         return config["user_knobs"]["width"] < 12
 
+    median = {"name": "median", "args": {"n_startup_trials": 2}}
     widths = space(epochs=1, width=List([4, 8, 16]))
     searches = [
         BayesianSearch(widths, 6, sampler="tpe", concurrency=2, constraint=is_small),
         PairedRacing(space(epochs=4), 4, confidence=0.5, grace_epochs=0.25),
+        BayesianSearch(space(epochs=4, pause=0.01), 6, sampler="random", pruner=median, name="pruned"),
     ]
     experiment.run_fit(points, searches)
-    assert search_of(experiment, "bayes")["status"] == search_of(experiment, "racing")["status"] == "done"
+    assert {search_of(experiment, name)["status"] for name in ("bayes", "racing", "pruned")} == {"done"}
     proposed = [found for found in experiment.runs() if found.search == "bayes"]
     assert [found.status for found in proposed] == ["completed"] * 6
     assert {found.leaf["user_knobs"]["width"] for found in proposed} <= {4, 8}
     raced = [found for found in experiment.runs() if found.search == "racing"]
     assert any(found.status == "completed" for found in raced)
-    assert {found.ended_by for found in raced if found.status == "stopped"} <= {"search"}
+    pruned = [found for found in experiment.runs() if found.search == "pruned"]
+    assert sum(found.status == "completed" for found in pruned) >= 2
+    assert {found.ended_by for found in [*raced, *pruned] if found.status == "stopped"} <= {"search"}
 
 
 def test_a_deadline_ends_a_search_though_nothing_is_committed(experiment, points):
