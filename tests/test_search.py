@@ -185,6 +185,12 @@ def test_optunas_samplers_propose_and_racing_drops(experiment, points):
     assert [found.status for found in proposed] == ["completed"] * 6
     assert {found.leaf["user_knobs"]["width"] for found in proposed} <= {4, 8}
     raced = [found for found in experiment.runs() if found.search == "racing"]
+    [race] = experiment.report().findings.races
+    assert {race.best, *(found.run_id for found in race.intervals)} <= {found.run_id for found in raced}
+    known = [found for found in race.intervals if found.low is not None]
+    assert known
+    assert all(found.low <= found.difference <= found.high for found in known)
+    assert "Race racing" in experiment.report()._repr_mimebundle_()["text/html"]
     assert any(found.status == "completed" for found in raced)
     pruned = [found for found in experiment.runs() if found.search == "pruned"]
     assert sum(found.status == "completed" for found in pruned) >= 2

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs.spelling import did_you_mean
 from rapidfire_lab.errors import ConfigError, NotFoundError
+from rapidfire_lab.races import races_of
 from rapidfire_lab.report.importance import Importance, weigh
 from rapidfire_lab.rows import experiment_knobs, key_metric, make_rows, most_telling
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
+    from rapidfire_lab.races import Race
     from rapidfire_lab.rows import RunRow
 
 _LOWER = re.compile("loss|err|perplexity|ppl|mae|mse|rmse|nll|wer|cer|time|seconds|latency", re.IGNORECASE)
@@ -81,6 +83,7 @@ class Findings:
     metrics: list[str]
     importance: Importance
     costs: list[Cost]
+    races: list[Race]
 
 
 def find(
@@ -120,6 +123,7 @@ def find(
         metrics=[chosen, *(name for name in names if name not in (chosen, "learning_rate"))],
         importance=importance,
         costs=_costs(runs),
+        races=[race for race in races_of(journal, experiment) if race.intervals],
     )
 
 

@@ -15,6 +15,7 @@ from rapidfire_lab.report.words import importance_text, saved_text, summary
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rapidfire_lab.races import Race
     from rapidfire_lab.report.findings import Cost, Findings
     from rapidfire_lab.rows import RunRow
 
@@ -46,6 +47,7 @@ def body(findings: Findings, top: int, made: str) -> str:
             f"<p>{html.escape(summary(findings, made))}</p>",
             _section("Best runs", _best(findings, top)),
             _section("What pruning saved", _costs(findings)),
+            *(_section(f"Race {html.escape(race.search)}", _race(race)) for race in findings.races),
             _section("Importance of knobs", _importance(findings)),
             _section("Parallel coordinates", _coordinates(findings)),
         )
@@ -81,6 +83,20 @@ def _cost_row(cost: Cost) -> list[str]:
     saved = f"{cost.saved:.4g} ({cost.share:.0%})"
     times = [format_seconds(cost.seconds), format_seconds(cost.seconds_saved)]
     return [cost.name, str(cost.runs), f"{cost.trained:.4g}", f"{cost.whole:.4g}", saved, *times]
+
+
+def _race(race: Race) -> str:
+    told = (
+        f"Mean difference of {race.metric} to run {race.best} at the same places of the data. At a confidence of "
+        f"{race.confidence:g}, all differences lie in their intervals, however often one looks."
+    )
+    rows = [
+        [str(found.run_id), *map(format_value, (found.difference, found.low, found.high)), str(found.places)]
+        for found in race.intervals
+    ]
+    return f"<p>{html.escape(told)}</p>" + _table(
+        "Intervals of differences", ["Run", "Difference", "From", "To", "Places"], rows
+    )
 
 
 def _importance(findings: Findings) -> str:

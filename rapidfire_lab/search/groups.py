@@ -55,8 +55,9 @@ class Search(ConfigGroup):
     constraint
         Function of a canonical config that says whether it may be tried.
     sampler
-        ``"random"``; ``"tpe"``, ``"gp"``, ``"nsga2"`` or ``"cmaes"`` of Optuna learn from the results so far. CMA-ES is
-        for two `Range`s or more, without a `List`, and needs the package of that name.
+        ``"random"``; ``"tpe"``, ``"gp"``, ``"nsga2"`` or ``"cmaes"`` of Optuna learn from the results so far; of runs
+        that were dropped, ``"tpe"`` alone. CMA-ES is for two `Range`s or more, without a `List`, and needs the package
+        of that name.
     in_order
         False takes results in as they come, whatever that does to repeatability.
     name
@@ -233,6 +234,14 @@ class _Rungs(Search):
         self.min_epochs = checked_int(f"{kind} min_epochs", min_epochs, 1)
         self.reduction = checked_int(f"{kind} reduction", reduction, 2)
         super().__init__(configs, num_runs, **options)
+
+    def _check(self) -> None:
+        super()._check()
+        if self.sampler == "cmaes":
+            raise ConfigError(
+                f'{type(self).__name__} sampler="cmaes" would learn from the few runs alone that come to their end: '
+                'use "tpe", which learns from all, or a BayesianSearch'
+            )
 
     def algorithm(self, configs: Mapping[str, Any]) -> dict[str, Any]:
         most = self._most_epochs(configs)

@@ -130,9 +130,11 @@ class Population(Algorithm):
         self.state["ready"].append(trial)
 
     def lost(self, trial: int) -> None:
-        if self.state["members"].pop(str(trial), None) is None:
+        member = self.state["members"].pop(str(trial), None)
+        if member is None:
             return
-        self.state["vacancies"] += 1
+        # A copy that never trained gets no other in its place, lest one be made again and again that cannot be.
+        self.state["vacancies"] += 1 if member["is_tried"] or not member["is_known"] else 0
         self.state["until"].pop(str(trial), None)
         for name in ("ready", "resting"):
             self.state[name] = [other for other in self.state[name] if other != trial]

@@ -61,7 +61,7 @@ def searched(journal, tmp_path, runs=24):
     """A search over three knobs, of which the loss depends on the learning rate alone; two thirds are dropped."""
     experiment = record(journal, tmp_path)
     rng = random.Random(1)
-    definition = {"metrics": [["val_loss", "min"]], "budget": {}, "constraint": None}
+    definition = {"metrics": [["val_loss", "min"]], "algorithm": {"kind": "halving"}}
     journal.add_search(experiment.id, "asha", definition, 1)
     for number in range(runs):
         rate = 10 ** rng.uniform(-4, -1)

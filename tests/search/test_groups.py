@@ -66,6 +66,12 @@ def test_cma_es_is_refused_where_the_space_does_not_suit_it(knobs, options, mess
         BayesianSearch({**SPACE, **knobs}, 9, sampler="cmaes", **options)
 
 
+def test_cma_es_is_refused_where_few_runs_come_to_their_end():
+    pytest.importorskip("cmaes")
+    with pytest.raises(ConfigError, match='ASHA sampler="cmaes" would learn from the few runs'):
+        ASHA({**SPACE, "x": Range(0.0, 1.0)}, 9, sampler="cmaes")
+
+
 def test_what_cma_es_needs_is_named_where_it_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "cmaes", None)
     with pytest.raises(ConfigError, match=r'needs the package cmaes, .*: pip install "rapidfire-lab\[cmaes\]"'):
