@@ -12,6 +12,7 @@ from rapidfire_lab.configs.spelling import did_you_mean
 from rapidfire_lab.errors import ConfigError, NotFoundError
 from rapidfire_lab.races import races_of
 from rapidfire_lab.report.importance import Importance, weigh
+from rapidfire_lab.report.trade_offs import TradeOff, trade_offs
 from rapidfire_lab.rows import experiment_knobs, key_metric, make_rows, most_telling
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Findings:
     importance: Importance
     costs: list[Cost]
     races: list[Race]
+    trade_offs: list[TradeOff]
 
 
 def find(
@@ -124,6 +126,7 @@ def find(
         importance=importance,
         costs=_costs(runs),
         races=[race for race in races_of(journal, experiment) if race.intervals],
+        trade_offs=trade_offs(journal.policies(experiment.id), rows),
     )
 
 

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from rapidfire_lab.races import Race
     from rapidfire_lab.report.findings import Cost, Findings
+    from rapidfire_lab.report.trade_offs import TradeOff
     from rapidfire_lab.rows import RunRow
 
 MOST_METRICS = 5
+MOST_UNBEATEN = 50
 _STYLE = (
     ":root{color-scheme:light dark}"
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
@@ -46,6 +48,10 @@ def body(findings: Findings, top: int, made: str) -> str:
         (
             f"<p>{html.escape(summary(findings, made))}</p>",
             _section("Best runs", _best(findings, top)),
+            *(
+                _section(f"Trade-offs of {html.escape(found.search)}", _trade_off(found))
+                for found in findings.trade_offs
+            ),
             _section("What pruning saved", _costs(findings)),
             *(_section(f"Race {html.escape(race.search)}", _race(race)) for race in findings.races),
             _section("Importance of knobs", _importance(findings)),
@@ -70,6 +76,21 @@ def _best_row(rank: int, row: RunRow, metrics: Sequence[str]) -> list[str]:
     numbers = [format_value(row.metrics.get(name)) for name in metrics]
     status = f"{STATUS_ICONS[row.status]} {row.status}{ended}"
     return [str(rank), str(row.run_id), *numbers, row.epoch, status, row.search or "-", knob_text(row)]
+
+
+def _trade_off(found: TradeOff) -> str:
+    told = " and ".join(
+        f"{name} ({'smaller' if mode == 'min' else 'larger'} is better)" for name, mode in found.objectives
+    )
+    rows = [
+        [str(row.run_id), *(format_value(row.metrics[name]) for name, _ in found.objectives), row.epoch, knob_text(row)]
+        for row in found.unbeaten[:MOST_UNBEATEN]
+    ]
+    heads = ["Run", *(name for name, _ in found.objectives), "Epoch", "Config"]
+    shown = f"; the first {MOST_UNBEATEN} of {len(found.unbeaten)}" if len(found.unbeaten) > MOST_UNBEATEN else ""
+    return f"<p>{html.escape(told)}</p>" + _table(
+        f"No other run is better in one without being worse in another{shown}", heads, rows
+    )
 
 
 def _costs(findings: Findings) -> str:

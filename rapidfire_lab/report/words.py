@@ -43,5 +43,10 @@ def plain_text(findings: Findings, top: int, made: str) -> str:
         f"  epoch {row.epoch}  {row.status}  {knob_text(row)}"
         for rank, row in enumerate(findings.ranked[:top], start=1)
     ]
-    told = [summary(findings, made), *best, saved_text(findings)]
+    unbeaten = [
+        f"Best trade-offs of {' and '.join(name for name, _ in found.objectives)}: "
+        f"runs {', '.join(str(row.run_id) for row in found.unbeaten)}"
+        for found in findings.trade_offs
+    ]
+    told = [summary(findings, made), *best, *unbeaten, saved_text(findings)]
     return "\n".join([*told, f"Importance of knobs: {shares or importance_text(findings)}"])

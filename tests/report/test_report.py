@@ -232,6 +232,27 @@ def test_knobs_that_only_some_runs_have_interrupt_their_lines(journal, tmp_path)
     outline(body(found, 10, "now"))
 
 
+def test_of_several_metrics_the_runs_that_none_beats_are_told(journal, tmp_path):
+    with journal.transaction():
+        experiment = record(journal, tmp_path)
+        definition = {"metrics": [["val_loss", "min"], ["size", "min"]], "algorithm": {"kind": "whole"}}
+        journal.add_search(experiment.id, "bayes", definition, 1)
+        for number, (loss, size) in enumerate([(0.5, 1.0), (0.2, 4.0), (0.3, 4.0), (0.3, 2.0), (0.1, math.nan)]):
+            key = add(journal, experiment.id, [loss], leaf=config(8 + number))
+            point = MetricPoint(name="size", per="epoch", step=STEPS_PER_EPOCH, epoch=1, value=size, time=BEGIN)
+            journal.add_points(key, [point])
+            journal._db.execute("UPDATE runs SET search = 'bayes', trial = ? WHERE id = ?", (number, key))
+    found = find(journal, experiment)
+    [trade_off] = found.trade_offs
+    assert [row.run_id for row in trade_off.unbeaten] == [2, 4, 1]
+    assert trade_off.objectives == [("val_loss", "min"), ("size", "min")]
+    text = body(found, 2, "now")
+    outline(text)
+    assert "Trade-offs of bayes" in text
+    assert "val_loss (smaller is better) and size (smaller is better)" in text
+    assert "Best trade-offs of val_loss and size: runs 2, 4, 1" in str(Report(found))
+
+
 def test_secrets_stay_secret(journal, tmp_path):
     with journal.transaction():
         experiment = record(journal, tmp_path)
