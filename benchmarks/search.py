@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.search`` plays them on made-up learning curves over Branin and Hartmann, whose truth is known,
 and prints the regret: how much worse than the best there is the config is that a search ends with. All sides have
-eight trials side by side. With ``--ray`` it makes an environment with Ray first, which takes a minute.
+eight trials side by side, or ``--workers``. With ``--ray`` it makes an environment with Ray first, which takes a
+minute.
 """
 
 from __future__ import annotations
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 _RUNS = 1_000
 _SLOTS = 4
-_WORKERS = 8
-"""Trials side by side, on all sides."""
 
 
 def _point(config: Mapping[str, Any]) -> list[float]:
@@ -59,6 +58,7 @@ def play_ours(make: Callable[..., Search], surface: str, seed: int, budget: int,
 
 
 def play_optuna(
+    workers: int,
     sampler: Callable[..., optuna.samplers.BaseSampler],
     pruner: Callable[[], optuna.pruners.BasePruner],
     surface: str,
@@ -71,7 +71,7 @@ def play_optuna(
     running: list[tuple[optuna.Trial, list[float], list[float]]] = []
     ends: list[tuple[float, float]] = []
     while budget > 0:
-        while len(running) < _WORKERS:
+        while len(running) < workers:
             trial = study.ask()
             point = [trial.suggest_float(f"x{number}", 0.0, 1.0) for number in range(dimensions)]
             running.append((trial, point, curve(surface, point, seed)))
@@ -99,16 +99,21 @@ def _hyperband() -> optuna.pruners.BasePruner:
 
 _random = optuna.samplers.RandomSampler
 _tpe = partial(optuna.samplers.TPESampler, constant_liar=True)
-SIDES: dict[str, Play] = {
-    "ours: ASHA": partial(play_ours, ASHA),
-    "ours: Hyperband": partial(play_ours, Hyperband),
-    "ours: TPE": partial(play_ours, BayesianSearch),
-    "ours: ASHA with TPE": partial(play_ours, ASHA, sampler="tpe"),
-    "Optuna: halving": partial(play_optuna, _random, _halving),
-    "Optuna: Hyperband": partial(play_optuna, _random, _hyperband),
-    "Optuna: TPE": partial(play_optuna, _tpe, optuna.pruners.NopPruner),
-    "Optuna: halving with TPE": partial(play_optuna, _tpe, _halving),
-}
+
+
+def sides(workers: int) -> dict[str, Play]:
+    """All that is played here, with so many trials side by side."""
+    ours, theirs = partial(play_ours, concurrency=workers), partial(play_optuna, workers)
+    return {
+        "ours: ASHA": partial(ours, ASHA),
+        "ours: Hyperband": partial(ours, Hyperband),
+        "ours: TPE": partial(ours, BayesianSearch),
+        "ours: ASHA with TPE": partial(ours, ASHA, sampler="tpe"),
+        "Optuna: halving": partial(theirs, _random, _halving),
+        "Optuna: Hyperband": partial(theirs, _random, _hyperband),
+        "Optuna: TPE": partial(theirs, _tpe, optuna.pruners.NopPruner),
+        "Optuna: halving with TPE": partial(theirs, _tpe, _halving),
+    }
 
 
 def _ray(surface: str, seeds: int, budget: int) -> list[float]:
@@ -125,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=540, help="budget of each search")
+    parser.add_argument("--workers", type=int, default=8, help="trials side by side; Ray always has 8")
     parser.add_argument("--ray", action="store_true")
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -132,7 +138,7 @@ def main() -> None:
         for surface in SURFACES:
             found = {
                 name: [play(surface, seed, options.epochs) for seed in range(options.seeds)]
-                for name, play in SIDES.items()
+                for name, play in sides(options.workers).items()
             }
             if options.ray:
                 found["Ray Tune: ASHA"] = _ray(surface, options.seeds, options.epochs)

@@ -147,4 +147,4 @@ def test_a_journal_is_filled(tmp_path):
 
 @pytest.mark.parametrize("side", ["ours: ASHA", "Optuna: halving"])
 def test_a_search_is_played_on_either_side(side):
-    assert 0 <= search.SIDES[side]("branin", 1, 60) <= 1
+    assert 0 <= search.sides(8)[side]("branin", 1, 60) <= 1
