@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.artifacts import Artifacts, open_artifact_store
 from rapidfire_lab.configs import expand
 from rapidfire_lab.configs.changes import expand_changes
+from rapidfire_lab.configs.scalars import checked_int
 from rapidfire_lab.configs.space import has_knobs
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.engine.protocol import OperationName
     from rapidfire_lab.journal import ExperimentRecord, JobRecord, JournalReader, RunRecord
     from rapidfire_lab.policies.run_policy import Policy
+    from rapidfire_lab.report import Report
     from rapidfire_lab.search import Search
 
 _LOOK_SECONDS = 0.1
@@ -621,6 +623,46 @@ class Experiment:
         from rapidfire_lab.results import operations
 
         return operations(self._reader(), self._record().id)
+
+    def report(
+        self, path: str | Path | None = None, *, metric: str | None = None, mode: str | None = None, top: int = 10
+    ) -> Report:
+        """Tell what the experiment has come to: best runs, importance of knobs, and what dropping runs has saved.
+
+        As the last thing in a cell it is shown, with drawings; ``print`` gives it as text. Runs that still train take
+        part with what they have reached.
+
+        Parameters
+        ----------
+        path
+            Also write it here, as one HTML file that needs nothing else.
+        metric
+            Metric of epochs that runs are compared by, after the last epoch of each: by default that of a search,
+            else ``val_loss`` or what comes nearest.
+        mode
+            ``"min"`` or ``"max"``; by default that of the search, else by the metric's name.
+        top
+            How many of the best runs are listed.
+
+        Raises
+        ------
+        NotFoundError
+            When there are no runs, or none has completed an epoch.
+        ConfigError
+            When the runs have no such metric, with the names that there are.
+        OperationError
+            When the file cannot be written.
+        """
+        from rapidfire_lab.report import Report
+        from rapidfire_lab.report.findings import find
+
+        listed = checked_int("report() top", top, 1)
+        with self._reader().moment():
+            findings = find(self._reader(), self._record(), metric, mode)
+        report = Report(findings, listed)
+        if path is not None:
+            report.save(path)
+        return report
 
     def runs(self) -> list[RunRecord]:
         """The runs as the journal has them, without deleted ones."""

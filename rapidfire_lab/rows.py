@@ -39,6 +39,7 @@ class RunRow(msgspec.Struct, kw_only=True):
     ended_by: str | None
     source: str
     parent: int | None
+    search: str | None
     warm_start: bool
     epochs: int
     completed_epochs: int
@@ -111,6 +112,7 @@ def _row(run: RunRecord, knobs: list[str], metrics: dict[str, float], trend: lis
         ended_by=run.ended_by,
         source=run.source,
         parent=run.parent,
+        search=run.search,
         warm_start=run.warm_start,
         epochs=run.epochs,
         completed_epochs=run.completed_epochs,

@@ -2,7 +2,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { IRunsQuery } from './api';
 import { isActive } from './runs';
-import { IRun, IRunsAnswer, IRunsModel, OperationName } from './tokens';
+import { IRace, IRun, IRunsAnswer, IRunsModel, OperationName } from './tokens';
 
 /**
  * The runs of one experiment as the server last told them, shared by all views of it.
@@ -33,6 +33,7 @@ export class RunsState {
   metricNames: readonly string[] = [];
   metric: string | null = null;
   notices: readonly string[] = [];
+  races: readonly IRace[] = [];
 
   get hasActiveRuns(): boolean {
     return this.runs.some(isActive);
@@ -89,8 +90,11 @@ export class RunsState {
       this.askForAll();
       return false;
     }
+    const isOfRaces =
+      answer.races !== undefined && !isSame(this.races, answer.races);
     const isNews =
       !this.isReady ||
+      isOfRaces ||
       this.problem !== null ||
       answer.full ||
       answer.notices !== undefined ||
@@ -100,6 +104,7 @@ export class RunsState {
     this.problem = null;
     if (isNews) {
       this._merge(answer);
+      this.races = isOfRaces ? (answer.races ?? []) : this.races;
       this.changed.emit();
     }
     return true;
@@ -110,6 +115,7 @@ export class RunsState {
     this.isReady = true;
     this.problem = problem;
     this.runs = [];
+    this.races = [];
     this.askForAll();
     if (isNews) {
       this.changed.emit();
@@ -159,7 +165,7 @@ export class RunsState {
   private _generation = 0;
 }
 
-function isSame(before: IRun, told: IRun): boolean {
+function isSame<T>(before: T, told: T): boolean {
   return JSON.stringify(before) === JSON.stringify(told);
 }
 
@@ -223,6 +229,10 @@ export class RunsModel implements IRunsModel {
 
   get notices(): readonly string[] {
     return this._state.notices;
+  }
+
+  get races(): readonly IRace[] {
+    return this._state.races;
   }
 
   setMetric(name: string): void {

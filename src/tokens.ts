@@ -75,6 +75,9 @@ export interface IRun {
 
   /** Run id of the run that this one was cloned from. */
   parent: number | null;
+
+  /** Name of the search that it is a trial of. */
+  search: string | null;
   warm_start: boolean;
   epochs: number;
   completed_epochs: number;
@@ -148,6 +151,40 @@ export interface IRunsAnswer {
 
   /** The last few warnings of the engine itself since it was started; left out when there are no new ones. */
   notices?: string[];
+
+  /** How races stand; left out when nothing at all has changed. */
+  races?: IRace[];
+}
+
+/**
+ * A search that compares runs on the same parts of the data, and drops those that are credibly worse.
+ */
+export interface IRace {
+  search: string;
+  metric: string;
+  mode: 'min' | 'max';
+
+  /** Chance that all intervals hold at all times. */
+  confidence: number;
+
+  /** The run that the others are held against; null before any two were compared. */
+  best: number | null;
+  intervals: IInterval[];
+}
+
+/**
+ * The mean difference of a run's metric to that of the best run, with what it may be at the confidence.
+ */
+export interface IInterval {
+  run_id: number;
+
+  /** How many places of the data it was taken from. */
+  places: number;
+  difference: number;
+
+  /** null: it is too early to tell. */
+  low: number | null;
+  high: number | null;
 }
 
 /**
@@ -454,6 +491,9 @@ export interface IRunsModel extends IObservableDisposable {
   setMetric(name: string): void;
 
   readonly notices: readonly string[];
+
+  /** Stays the same object while nothing in it changes. */
+  readonly races: readonly IRace[];
 
   /** The operation that a run was asked for from this page and that is not yet in effect. */
   pending(runId: number): OperationName | null;

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import search
 from benchmarks.compare.__main__ import medians, parse
 from benchmarks.compare.inputs import prepared
 from benchmarks.compare.job import Job
@@ -142,3 +143,8 @@ def test_a_journal_is_filled(tmp_path):
         fill(journal, add_experiment(journal, "charts"), 2, 2_000)
         assert len(journal.points(2, per="step")) == 2_000
         assert {point.epoch for point in journal.points(1, per="epoch")} == {1, 2}
+
+
+@pytest.mark.parametrize("side", ["ours: ASHA", "Optuna: halving"])
+def test_a_search_is_played_on_either_side(side):
+    assert 0 <= search.sides(8)[side]("branin", 1, 60) <= 1

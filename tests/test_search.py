@@ -59,7 +59,7 @@ def decided(experiment):
 def test_asha_finds_the_grids_best_for_less_whoever_dies(points, tmp_path):
     search = ASHA(space(), num_runs=12, concurrency=4, seed=5)
     logs = []
-    for name, deaths in (("undisturbed", ()), ("disturbed", ("controller", "policies"))):
+    for name, deaths in (("undisturbed", ()), ("disturbed", ("controller", "policies", "agent"))):
         with engine_home(tmp_path / name, slots=2, tracking=False, device="cpu", max_attempts=9):
             experiment = Experiment(PACED, name)
             experiment.run_fit(points, search, wait=False)
@@ -151,34 +151,50 @@ def test_another_experiment_ends_a_search_with_the_one_it_is_of(home, points):
 
 
 def test_population_based_training_copies_weights(experiment, points, tmp_path):
-    search = PBT(space(epochs=4), num_runs=4, interval_epochs=2, seed=1)
-    experiment.run_fit(points, search)
+    experiment.run_fit(points, PBT(space(epochs=4), num_runs=5, seed=1))
     assert search_of(experiment, "pbt")["status"] == "done"
-    [copy] = [found for found in experiment.runs() if found.parent is not None]
-    assert (copy.warm_start, copy.continue_position, copy.parent_step, copy.status) == (True, True, 20, "completed")
+    copies = {found.run_id: found for found in experiment.runs() if found.parent is not None}
+    copy = next(found for found in copies.values() if found.parent not in copies and found.status == "completed")
+    assert (copy.warm_start, copy.continue_position, copy.parent_step % 10) == (True, True, 0)
+    assert 0 < copy.parent_step < 40
     data = tables(points, tmp_path)
-    expected = plain_loop.train(PACED, run(experiment, copy.parent).leaf, data, 42, change=(20, copy.leaf))
+    change = (copy.parent_step, copy.leaf)
+    expected = plain_loop.train(PACED, run(experiment, copy.parent).leaf, data, 42, change=change)
     assert all((final_weights(experiment, copy.run_id)[name] == one).all() for name, one in expected["weights"].items())
-    assert sorted(found.completed_epochs for found in experiment.runs()) == [2, 4, 4, 4, 4]
+    whole = [found for found in experiment.runs() if found.status == "completed"]
+    assert [found.completed_epochs for found in whole] == [4] * 5
+    replaced = [found for found in experiment.runs() if found not in whole]
+    assert len(replaced) == len(copies)
+    assert {(found.status, found.ended_by) for found in replaced} == {("stopped", "search")}
 
 
 def test_optunas_samplers_propose_and_racing_drops(experiment, points):
     def is_small(config):
         return config["user_knobs"]["width"] < 12
 
+    median = {"name": "median", "args": {"n_startup_trials": 2}}
     widths = space(epochs=1, width=List([4, 8, 16]))
     searches = [
         BayesianSearch(widths, 6, sampler="tpe", concurrency=2, constraint=is_small),
         PairedRacing(space(epochs=4), 4, confidence=0.5, grace_epochs=0.25),
+        BayesianSearch(space(epochs=4, pause=0.01), 6, sampler="random", pruner=median, name="pruned"),
     ]
     experiment.run_fit(points, searches)
-    assert search_of(experiment, "bayes")["status"] == search_of(experiment, "racing")["status"] == "done"
+    assert {search_of(experiment, name)["status"] for name in ("bayes", "racing", "pruned")} == {"done"}
     proposed = [found for found in experiment.runs() if found.search == "bayes"]
     assert [found.status for found in proposed] == ["completed"] * 6
     assert {found.leaf["user_knobs"]["width"] for found in proposed} <= {4, 8}
     raced = [found for found in experiment.runs() if found.search == "racing"]
+    [race] = experiment.report().findings.races
+    assert {race.best, *(found.run_id for found in race.intervals)} <= {found.run_id for found in raced}
+    known = [found for found in race.intervals if found.low is not None]
+    assert known
+    assert all(found.low <= found.difference <= found.high for found in known)
+    assert "Race racing" in experiment.report()._repr_mimebundle_()["text/html"]
     assert any(found.status == "completed" for found in raced)
-    assert {found.ended_by for found in raced if found.status == "stopped"} <= {"search"}
+    pruned = [found for found in experiment.runs() if found.search == "pruned"]
+    assert sum(found.status == "completed" for found in pruned) >= 2
+    assert {found.ended_by for found in [*raced, *pruned] if found.status == "stopped"} <= {"search"}
 
 
 def test_a_deadline_ends_a_search_though_nothing_is_committed(experiment, points):

@@ -18,6 +18,15 @@ class PolicyQueries(JournalConnection):
         found = self.policies(experiment_id)
         return [policy for policy in found if policy.definition is not None and policy.status == "active"]
 
+    def trials(self, experiment_id: int) -> dict[tuple[str, int], int]:
+        """Run ids by search and trial, of runs that are not deleted."""
+        rows = self._all(
+            "SELECT search, trial, run_id FROM runs"
+            " WHERE experiment_id = ? AND search IS NOT NULL AND status != 'deleted'",
+            (experiment_id,),
+        )
+        return {(row["search"], row["trial"]): row["run_id"] for row in rows}
+
     def steerers(self, experiment_id: int) -> dict[int, set[str]]:
         """Who has stopped, resumed or deleted each run."""
         rows = self._all(

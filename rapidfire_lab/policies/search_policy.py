@@ -37,7 +37,9 @@ def load_search(policy: PolicyRecord) -> Policy:
         conductor = make_conductor(definition, control.state, constraint=constraint)
         decisions = conductor.step(views, time.time())
         run_ids = {trial: run.run_id for trial, run in own.items()}
-        control.actions += [_action(decision, run_ids, policy.name) for decision in decisions]
+        # Short runs may have come to their end before it was known that they are not worth it.
+        needed = [one for one in decisions if not (isinstance(one, Drop) and views[one.trial].is_complete)]
+        control.actions += [_action(decision, run_ids, policy.name) for decision in needed]
         control.done = conductor.over is not None
 
     return search

@@ -140,7 +140,7 @@ class Conductor:
     def _go_round(self, views: Mapping[int, TrialView]) -> None:
         self._assign(0.0)
         while (worker := self._next(views)) is not None:
-            self._take_in(worker, views[worker["trial"]])
+            self._take_in(worker, views)
             self._assign(worker["clock"])
         if all(worker["trial"] is None for worker in self.state["workers"]):
             self._end("epochs" if self.state["postponed"] else "done")
@@ -211,15 +211,16 @@ class Conductor:
     def _has_news(self, trial: int, view: TrialView) -> bool:
         return len(view.results) > self.state["trials"][str(trial)]["seen"] or view.is_complete
 
-    def _take_in(self, worker: State, view: TrialView) -> None:
+    def _take_in(self, worker: State, views: Mapping[int, TrialView]) -> None:
         trial = worker["trial"]
+        view = views[trial]
         record = self.state["trials"][str(trial)]
         if len(view.results) > record["seen"]:
             record["seen"] += 1
             record["at"] = record["seen"] / view.per_epoch
             worker["clock"] += 1 / view.per_epoch
             cost = self._cost(view.results[record["seen"] - 1])
-            self._drop(self._algorithm.observe(trial, record["at"], cost))
+            self._drop(self._algorithm.observe(trial, record["at"], cost), views)
         if worker["trial"] is None:
             return
         ended = view.is_complete and record["seen"] >= len(view.results)
@@ -243,13 +244,16 @@ class Conductor:
 
     # Trials that are out
 
-    def _drop(self, trials: Sequence[int]) -> None:
+    def _drop(self, trials: Sequence[int], views: Mapping[int, TrialView]) -> None:
         for trial in trials:
             for worker in self.state["workers"]:
                 if worker["trial"] == trial:
                     worker["trial"] = None
-                    self._refund(self.state["trials"][str(trial)])
+                    record = self.state["trials"][str(trial)]
+                    self._refund(record)
                     self._decisions.append(Drop(trial))
+                    if record["seen"]:
+                        self._supply.told(trial, record["at"], views[trial].results[record["seen"] - 1], final=False)
 
     def _refund(self, record: State) -> None:
         """Give back what was reserved for epochs that will not be trained."""

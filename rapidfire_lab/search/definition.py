@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rapidfire_lab.configs import json_knobs
 from rapidfire_lab.search.conductor import Budget, Conductor
+from rapidfire_lab.search.generations import Generations
 from rapidfire_lab.search.halving import Halving
 from rapidfire_lab.search.optuna_supply import OptunaSupply
 from rapidfire_lab.search.population import Population
+from rapidfire_lab.search.pruned import Pruned
 from rapidfire_lab.search.racing import PairedRace
 from rapidfire_lab.search.supplies import Drawn, Listed
 from rapidfire_lab.search.whole import Whole
@@ -72,10 +74,12 @@ def make_conductor(definition: Mapping[str, Any], state: State, *, constraint: C
 
 def _algorithm(definition: Mapping[str, Any], state: State) -> Algorithm:
     arguments = dict(definition["algorithm"])
-    kinds: dict[str, type[Halving | PairedRace | Population | Whole]] = {
+    kinds: dict[str, type[Halving | Generations | PairedRace | Population | Pruned | Whole]] = {
         "halving": Halving,
         "race": PairedRace,
         "population": Population,
+        "generations": Generations,
+        "pruned": Pruned,
         "whole": Whole,
     }
     kind = kinds[arguments.pop("kind")]

@@ -15,9 +15,9 @@ from rapidfire_lab.configs.scalars import checked_int, describe, is_number
 from rapidfire_lab.configs.space import has_knobs
 from rapidfire_lab.configs.spelling import did_you_mean
 from rapidfire_lab.errors import ConfigError
+from rapidfire_lab.search.choices import check_suits, checked_pruner, checked_sampler
 from rapidfire_lab.search.halving import rung_epochs
-from rapidfire_lab.search.optuna_supply import SAMPLERS
-from rapidfire_lab.search.space import knob_names
+from rapidfire_lab.search.space import knobs_of
 from rapidfire_lab.search.supplies import Drawn
 
 CHUNK_LOSS = "chunk_loss"
@@ -55,7 +55,9 @@ class Search(ConfigGroup):
     constraint
         Function of a canonical config that says whether it may be tried.
     sampler
-        ``"random"``; ``"tpe"``, ``"gp"`` or ``"nsga2"`` of Optuna learn from the results so far.
+        ``"random"``; ``"tpe"``, ``"gp"``, ``"nsga2"`` or ``"cmaes"`` of Optuna learn from the results so far; of runs
+        that were dropped, ``"tpe"`` alone. CMA-ES is for two `Range`s or more, without a `List`, and needs the package
+        of that name.
     in_order
         False takes results in as they come, whatever that does to repeatability.
     name
@@ -81,9 +83,12 @@ class Search(ConfigGroup):
         sampler: str = "random",
         in_order: bool = True,
         name: str | None = None,
+        pruner: object = None,
     ) -> None:
         super().__init__(configs)
         kind = type(self).__name__
+        if pruner is not None:
+            raise ConfigError(f"{kind} says itself which runs train on: pruner= is for BayesianSearch")
         self.num_runs = None if num_runs is None else checked_int(f"{kind} num_runs", num_runs, 1)
         self.metrics = _metrics(kind, self.default_metric if metric is None else metric, mode)
         self.seed = checked_int(f"{kind} seed", seed)
@@ -91,7 +96,7 @@ class Search(ConfigGroup):
         self.budget = _budget(kind, budget or {})
         self.defaults = [normalise(config) for config in defaults]
         self.constraint = constraint
-        self.sampler = _sampler(kind, sampler)
+        self.sampler = checked_sampler(kind, sampler)
         self.in_order = in_order
         self.name = name or self.default_name
         self._check()
@@ -174,6 +179,7 @@ class Search(ConfigGroup):
             raise ConfigError(f"{kind} compares runs by one metric: use BayesianSearch for several")
         if self.sampler != "random" and not self.is_drawn:
             raise ConfigError(f'{kind} sampler="{self.sampler}" needs knobs to choose from: write List or Range')
+        check_suits(kind, self.sampler, self.template, self.metrics)
 
     def _configs(self) -> dict[str, Any]:
         if not self.is_drawn:
@@ -228,6 +234,14 @@ class _Rungs(Search):
         self.min_epochs = checked_int(f"{kind} min_epochs", min_epochs, 1)
         self.reduction = checked_int(f"{kind} reduction", reduction, 2)
         super().__init__(configs, num_runs, **options)
+
+    def _check(self) -> None:
+        super()._check()
+        if self.sampler == "cmaes":
+            raise ConfigError(
+                f'{type(self).__name__} sampler="cmaes" would learn from the few runs alone that come to their end: '
+                'use "tpe", which learns from all, or a BayesianSearch'
+            )
 
     def algorithm(self, configs: Mapping[str, Any]) -> dict[str, Any]:
         most = self._most_epochs(configs)
@@ -284,24 +298,42 @@ class BayesianSearch(Search):
     """Trains all runs to their end; a sampler of Optuna proposes each config from the results so far.
 
     With several metrics (``metric=["val_loss", "seconds_per_row"], mode=["min", "min"]``) it looks for configs that are
-    best in one without being worse in another. To drop runs as well, give `ASHA` a ``sampler``. Parameters are those of
-    `Search`; ``sampler`` is ``"tpe"`` by default.
+    best in one without being worse in another. To drop runs as well, give `ASHA` a ``sampler``, or this one a
+    ``pruner``. Other parameters are those of `Search`; ``sampler`` is ``"tpe"`` by default.
+
+    Parameters
+    ----------
+    pruner
+        Has runs dropped on the way, by one of Optuna's rules: ``"median"``, ``"percentile"``, ``"patient"`` (no
+        improvement for some time) or ``"threshold"``, also with arguments, as in
+        ``{"name": "median", "args": {"n_startup_trials": 3}}``. It is asked after each epoch, or chunk with
+        ``"chunk_loss"``.
     """
 
     default_name = "bayes"
 
-    def __init__(self, configs: object, num_runs: int | None = None, *, sampler: str = "tpe", **options: Any) -> None:
+    def __init__(
+        self,
+        configs: object,
+        num_runs: int | None = None,
+        *,
+        sampler: str = "tpe",
+        pruner: str | Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        self.pruner = checked_pruner("BayesianSearch", pruner)
         super().__init__(configs, num_runs, sampler=sampler, **options)
 
     def algorithm(self, configs: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        return {"kind": "whole"}
+        return {"kind": "whole"} if self.pruner is None else {"kind": "pruned", "pruner": self.pruner}
 
     def _check(self) -> None:
         metrics, self.metrics = self.metrics, self.metrics[:1]
         super()._check()
         self.metrics = metrics
-        if self.sampler == "gp" and len(metrics) > 1:
-            raise ConfigError('BayesianSearch sampler="gp" takes one metric: use "tpe" or "nsga2" for several')
+        check_suits("BayesianSearch", self.sampler, self.template, metrics)
+        if self.pruner is not None and len(metrics) > 1:
+            raise ConfigError("BayesianSearch pruner compares runs by one metric: leave it out, or the other metrics")
 
 
 class PairedRacing(Search):
@@ -346,9 +378,15 @@ class PairedRacing(Search):
 class PBT(Search):
     """Population based training: the worst runs are replaced by copies of the best with other knobs.
 
-    ``num_runs`` train side by side. After every ``interval_epochs`` the worst ``share`` of them are stopped; in their
-    place one of the best is cloned with its weights and its position, and its knobs are moved. A generation waits for
-    its last run, as what is copied has to stand at the same epoch. Other parameters are those of `Search`.
+    ``num_runs`` train side by side (Jaderberg et al. 2017). Each is judged after every ``interval_epochs`` of its own,
+    by the latest results of all: when it is among the worst ``share`` it is stopped, and one of the best is cloned in
+    its place, with weights and position, and with knobs moved. Other parameters are those of `Search`.
+
+    Parameters
+    ----------
+    synchronous
+        Judge all runs at once when the last of a generation is there. Nobody is compared with runs that have come
+        further or less far then, but slots wait.
     """
 
     default_name = "pbt"
@@ -360,8 +398,10 @@ class PBT(Search):
         *,
         interval_epochs: int = 1,
         share: float = 0.25,
+        synchronous: bool = False,
         **options: Any,
     ) -> None:
+        self.synchronous = bool(synchronous)
         self.interval_epochs = checked_int("PBT interval_epochs", interval_epochs, 1)
         if not is_number(share) or not 0 < share <= 0.5:  # noqa: PLR2004 - half of them
             raise ConfigError(f"PBT share must be above 0 and at most 0.5, not {describe(share)}")
@@ -370,7 +410,7 @@ class PBT(Search):
 
     def algorithm(self, configs: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            "kind": "population",
+            "kind": "generations" if self.synchronous else "population",
             "size": configs["num_runs"],
             "interval": self.interval_epochs,
             "share": self.share,
@@ -392,7 +432,7 @@ class PBT(Search):
             )
         if not self.is_drawn:
             raise ConfigError("PBT needs knobs to move: write List or Range")
-        for path in knob_names(self.template):
+        for path, _ in knobs_of(self.template):
             if any(path.split("[")[0].split(".")[-1] == name for name in _FIXED_IN_A_COPY):
                 raise ConfigError(
                     f"PBT cannot move {path!r}: a copy stands where its parent does, which needs the "
@@ -419,13 +459,6 @@ def _budget(kind: str, budget: Mapping[str, float]) -> dict[str, float]:
         if not is_number(amount) or amount <= 0:
             raise ConfigError(f"{kind} budget {name} must be above 0, not {describe(amount)}")
     return dict(budget)
-
-
-def _sampler(kind: str, sampler: str) -> str:
-    known = ("random", *SAMPLERS)
-    if sampler in known:
-        return sampler
-    raise ConfigError(f"{kind} has no sampler {sampler!r}; {did_you_mean(str(sampler), known)}")
 
 
 def _largest(epochs: object) -> int:

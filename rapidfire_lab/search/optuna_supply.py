@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
     from rapidfire_lab.configs.knobs import List, Range
     from rapidfire_lab.search.searcher import State
+    from rapidfire_lab.search.space import Params
     from rapidfire_lab.search.supplies import Constraint
 
-SAMPLERS = ("tpe", "gp", "nsga2")
+SAMPLERS = ("tpe", "gp", "nsga2", "cmaes")
 _POPULATION = 16
+_GENERATION = "cma:generation"
+_OPTIMIZER = "cma:optimizer"
+"""Names under which Optuna's CMA-ES keeps what it needs of a trial."""
 _MOST_PROPOSALS = 10
 """Proposals that are there already or not allowed, before chance takes over."""
 
@@ -35,7 +39,7 @@ class OptunaSupply(Drawn):
     Parameters
     ----------
     sampler
-        ``"tpe"``, ``"gp"`` or ``"nsga2"``.
+        ``"tpe"``, ``"gp"``, ``"nsga2"`` or ``"cmaes"``.
     directions
         ``"minimize"`` or ``"maximize"`` for each result of a trial.
     """
@@ -59,11 +63,38 @@ class OptunaSupply(Drawn):
     def _drawn(self, number: int, attempt: int) -> dict[str, Any]:
         if attempt >= _MOST_PROPOSALS:
             return super()._drawn(number, attempt)
-        study = self._study(f"{self._seed}/{number}/{attempt}")
-        params = self._chosen(_Asked(study.ask()))
-        # Of what a sampler notes itself: NSGA-II's generations.
-        notes = study.get_trials(deepcopy=False)[-1].system_attrs
+        params, notes = self._proposed(f"{self._seed}/{number}/{attempt}")
+        # Of what a sampler notes itself: the generations of NSGA-II and CMA-ES.
         return {"params": params, "notes": {key: note for key, note in notes.items() if isinstance(note, int)}}
+
+    def _proposed(self, key: str) -> tuple[Params, Mapping[str, Any]]:
+        """Ask for a trial; gives what the sampler noted of it, too."""
+        study = self._study(key, [self._frozen(record) for record in self._trials if record["params"]])
+        if self._sampler == "cmaes":
+            return self._evolved(key, study)
+        return self._ask(study)
+
+    def _ask(self, study: optuna.Study) -> tuple[Params, Mapping[str, Any]]:
+        params = self._chosen(_Asked(study.ask()))
+        return params, study.get_trials(deepcopy=False)[-1].system_attrs
+
+    def _evolved(self, key: str, whole: optuna.Study) -> tuple[Params, Mapping[str, Any]]:
+        """Have CMA-ES live through its generations again, one with each question: what it makes of them is not stored.
+
+        Optuna would keep its optimizer with the trials, pickled. Here it is handed on from question to question, and no
+        further.
+        """
+        from optuna.trial import TrialState
+
+        trials = whole.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        optimizer: dict[str, Any] = {}
+        for generation in range(len(trials) + 1):
+            known = [trial for trial in trials if trial.system_attrs.get(_GENERATION) == generation]
+            params, notes = self._ask(self._study(key, [*known, *_bearer(trials[-1:], optimizer)]))
+            optimizer = {name: note for name, note in notes.items() if name.startswith(_OPTIMIZER)}
+            if not optimizer:
+                break
+        return params, notes
 
     def told(self, trial: int, epochs: float, results: Sequence[float], *, final: bool) -> None:
         record = self._trials[trial]
@@ -73,7 +104,7 @@ class OptunaSupply(Drawn):
     def failed(self, trial: int) -> None:
         self._trials[trial]["failed"] = True
 
-    def _study(self, key: str) -> optuna.Study:
+    def _study(self, key: str, trials: Sequence[optuna.trial.FrozenTrial]) -> optuna.Study:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -81,7 +112,7 @@ class OptunaSupply(Drawn):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = optuna.create_study(directions=self._directions, sampler=_sampler(self._sampler, seed))
-            study.add_trials([self._frozen(record) for record in self._trials if record["params"]])
+            study.add_trials(trials)
         return study
 
     def _frozen(self, record: Mapping[str, Any]) -> optuna.trial.FrozenTrial:
@@ -113,9 +144,23 @@ def _sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
 
     if name == "tpe":
         return samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+    if name == "cmaes":
+        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
     if name == "gp":
         return samplers.GPSampler(seed=seed)
     return samplers.NSGAIISampler(seed=seed, population_size=_POPULATION)
+
+
+def _bearer(trials: Sequence[optuna.trial.FrozenTrial], notes: Mapping[str, Any]) -> list[optuna.trial.FrozenTrial]:
+    """Give a trial other notes: one of no generation, which the optimizer is read from."""
+    from optuna.trial import create_trial
+
+    return [
+        create_trial(
+            value=trial.value, params=trial.params, distributions=trial.distributions, system_attrs=dict(notes)
+        )
+        for trial in trials
+    ]
 
 
 class _Asked(Chooser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ if TYPE_CHECKING:
 
 
 class Population(Algorithm):
-    """Trains ``size`` trials side by side. After every ``interval`` epochs the worst are replaced.
+    """Trains ``size`` trials side by side. Each is judged for itself, whenever it has trained ``interval`` epochs.
 
-    A replacement has the weights and the position of one of the best, and that one's knobs with some of them moved.
-    A generation waits for its last member: what is copied is then at the same epoch, whatever the machine did.
+    It is held against the latest results of all: one of the worst gives its place to a copy of one of the best, which
+    has that one's weights, its position, and its knobs with some of them moved. What is copied has to stand still. So
+    one of the best rests where it is until all others have come as far, and all the rest go on at once.
 
     Parameters
     ----------
@@ -23,75 +25,117 @@ class Population(Algorithm):
         Part of the population that is replaced, and part that is copied from.
     """
 
-    def __init__(
-        self,
-        *,
-        size: int,
-        interval: int,
-        share: float,
-        seed: int,
-        state: State | None = None,
-    ) -> None:
+    def __init__(self, *, size: int, interval: int, share: float, seed: int, state: State | None = None) -> None:
         super().__init__(state)
         self._size = size
         self._interval = interval
-        self._replaced = max(1, round(share * size)) if size > 1 else 0
+        self._share = share
         self._seed = seed
-        self.state.setdefault("generation", 0)
-        self.state.setdefault("waiting", None)
-        self.state.setdefault("under_way", [])
-        self.state.setdefault("costs", {})
-        self.state.setdefault("lost", [])
+        self.state.setdefault("has_begun", False)
+        self.state.setdefault("jobs", [])
+        self.state.setdefault("members", {})
+        """By trial that trains or is to: the epochs that it was last judged after, and the cost that it had there."""
+        self.state.setdefault("until", {})
+        self.state.setdefault("ready", [])
+        self.state.setdefault("resting", [])
+        self.state.setdefault("vacancies", 0)
+        self.state.setdefault("copies", 0)
 
     def next_job(self, supply: Supply) -> Job | None:
-        if self.state["waiting"] is None:
+        if not self.state["has_begun"]:
             self._begin(supply)
-        elif not self.state["waiting"] and not self.state["under_way"]:
-            self._next_generation(supply)
-        if not self.state["waiting"]:
-            return None
-        job = Job(**self.state["waiting"].pop(0))
-        self.state["under_way"].append(job.trial)
-        return job
+        while self.state["ready"]:
+            self._judge(self.state["ready"].pop(0), supply)
+        self._settle(supply)
+        return Job(**self.state["jobs"].pop(0)) if self.state["jobs"] else None
 
     def _begin(self, supply: Supply) -> None:
-        self.state["waiting"] = []
-        while len(self.state["waiting"]) < self._size and (trial := supply.take()) is not None:
-            self.state["waiting"].append(self._goes_on(trial, supply))
+        self.state["has_begun"] = True
+        while len(self.state["members"]) < self._size and (trial := supply.take()) is not None:
+            self.state["members"][str(trial)] = {"at": 0, "cost": None, "is_known": False, "is_tried": False}
+            self._train(trial, supply)
 
-    def _goes_on(self, trial: int, supply: Supply) -> dict[str, Any]:
-        until = min((self.state["generation"] + 1) * self._interval, supply.epochs(trial))
-        return {"trial": trial, "until": until}
+    def _train(self, trial: int, supply: Supply, parent: int | None = None) -> None:
+        until = min(self.state["members"][str(trial)]["at"] + self._interval, supply.epochs(trial))
+        self.state["until"][str(trial)] = until
+        self.state["jobs"].append({"trial": trial, "until": until, "parent": parent})
 
-    def _next_generation(self, supply: Supply) -> None:
-        costs = {int(trial): from_json(cost) for trial, cost in self.state["costs"].items()}
-        ranked = sorted(
-            (trial for trial in costs if trial not in self.state["lost"]), key=lambda one: (costs[one], one)
-        )
-        self.state["costs"] = {}
-        self.state["generation"] += 1
-        if not ranked or self.state["generation"] * self._interval >= supply.epochs(ranked[0]):
+    def _judge(self, trial: int, supply: Supply) -> None:
+        """Say of a trial that has come to the end of its job what becomes of it."""
+        if self.state["members"][str(trial)]["at"] >= supply.epochs(trial):
+            del self.state["members"][str(trial)]
             return
-        missing = self._size - len(ranked)
-        replaced = min(self._replaced, len(ranked) - 1)
-        kept = ranked[: len(ranked) - replaced]
-        copied = self._copies(ranked[: max(1, self._replaced)], replaced + missing, supply)
-        # Copies come first: they are made of what their parents have now.
-        self.state["waiting"] = [*copied, *(self._goes_on(trial, supply) for trial in kept)]
+        if trial in self._worst():
+            del self.state["members"][str(trial)]
+            self.state["vacancies"] += 1
+        else:
+            self.state["resting"].append(trial)
+        self._settle(supply)
 
-    def _copies(self, best: list[int], number: int, supply: Supply) -> list[dict[str, Any]]:
-        rng = random.Random(f"{self._seed}/{self.state['generation']}")
-        copies = []
-        for _ in range(number):
-            parent = rng.choice(best)
-            copies.append({**self._goes_on(supply.varied(parent, rng), supply), "parent": parent})
-        return copies
+    def _settle(self, supply: Supply) -> None:
+        """Fill vacancies with copies of the best that rest, and send on all who need not rest."""
+        donors = [trial for trial in self.state["resting"] if self._is_among_the_best(trial)]
+        while self.state["vacancies"] and donors:
+            self._copy(donors, supply)
+        for trial in list(self.state["resting"]):
+            if trial not in donors or not self._is_awaited(trial):
+                self.state["resting"].remove(trial)
+                self._train(trial, supply)
+
+    def _copy(self, donors: list[int], supply: Supply) -> None:
+        rng = random.Random(f"{self._seed}/{self.state['copies']}")
+        parent = rng.choice(donors)
+        copy = supply.varied(parent, rng)
+        # It is judged by its parent's result until it has one of its own, and not copied before.
+        self.state["members"][str(copy)] = {**self.state["members"][str(parent)], "is_tried": False}
+        self._train(copy, supply, parent)
+        self.state["copies"] += 1
+        self.state["vacancies"] -= 1
+
+    def _ranked(self) -> list[int]:
+        """Members of whom a result is known, the best first."""
+        known = [(from_json(member["cost"]), int(key)) for key, member in self._members() if member["is_known"]]
+        return [trial for _, trial in sorted(known)]
+
+    def _worst(self) -> list[int]:
+        """Those whose places are to be given away, beside the places that are vacant already."""
+        ranked, vacancies = self._ranked(), self.state["vacancies"]
+        number = math.floor(self._share * (len(ranked) + vacancies)) - vacancies
+        return ranked[len(ranked) - max(0, number) :]
+
+    def _is_among_the_best(self, trial: int) -> bool:
+        """Whether it is worth a copy, by the results of all who have come as far."""
+        members = self.state["members"]
+        own = members[str(trial)]
+        peers = [other for other in self._ranked() if members[str(other)]["is_tried"]]
+        ahead = [other for other in peers if members[str(other)]["at"] >= own["at"]]
+        return own["cost"] is not None and trial in ahead[: max(1, round(self._share * self._size))]
+
+    def _is_awaited(self, trial: int) -> bool:
+        """Whether somebody may yet be judged who has not come as far."""
+        at = self.state["members"][str(trial)]["at"]
+        return any(member["at"] < at for _, member in self._members())
+
+    def _members(self) -> list[tuple[str, dict[str, Any]]]:
+        return list(self.state["members"].items())
 
     def reached(self, trial: int, cost: float) -> None:
-        self.state["under_way"].remove(trial)
-        self.state["costs"][str(trial)] = to_json(cost)
+        until = self.state["until"].pop(str(trial))
+        self.state["members"][str(trial)] = {
+            "at": until,
+            "cost": to_json(cost),
+            "is_known": True,
+            "is_tried": True,
+        }
+        self.state["ready"].append(trial)
 
     def lost(self, trial: int) -> None:
-        self.state["lost"].append(trial)
-        self.state["under_way"] = [other for other in self.state["under_way"] if other != trial]
-        self.state["waiting"] = [job for job in self.state["waiting"] or [] if job["trial"] != trial]
+        member = self.state["members"].pop(str(trial), None)
+        if member is None:
+            return
+        # A copy that never trained gets no other in its place, lest one be made again and again that cannot be.
+        self.state["vacancies"] += 1 if member["is_tried"] or not member["is_known"] else 0
+        self.state["until"].pop(str(trial), None)
+        for name in ("ready", "resting"):
+            self.state[name] = [other for other in self.state[name] if other != trial]
+        self.state["jobs"] = [job for job in self.state["jobs"] if job["trial"] != trial]

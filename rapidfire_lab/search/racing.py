@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,24 @@ equal in their first digits are no proof of precision."""
 
 HORIZON = 2.5
 """From the middle of the second half to the double of the whole, in halves."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a race stands: every trial held against the best one that is still in it.
+
+    Attributes
+    ----------
+    best
+        The trial that on the average of what they have in common is better than each other one; None before any two
+        have something in common.
+    differences
+        By trial: at how many positions it was compared with the best one, its mean difference in costs, and lower and
+        upper end of the interval. Infinite ends say that there is too little to tell.
+    """
+
+    best: int | None
+    differences: dict[int, tuple[int, float, float, float]]
 
 
 class PairedRace(Algorithm):
@@ -100,6 +119,31 @@ class PairedRace(Algorithm):
         variance = np.maximum(squares / np.maximum(count - 1, 1), (LEAST_VARIATION * scale) ** 2)
         radius = t_radius(count, variance, self._alpha)
         return mean - radius, mean + radius
+
+    def standing(self) -> Standing:
+        """Hold all trials against the best one."""
+        best = self._best()
+        if best is None:
+            return Standing(None, {})
+        differences, known = self._differences(best)
+        counts, sums = known.sum(axis=1), differences.sum(axis=1)
+        low, high = self.intervals(best)
+        return Standing(
+            best,
+            {
+                trial: (int(count), float(-sums[trial] / count), float(-high[trial]), float(-low[trial]))
+                for trial, count in enumerate(counts)
+                if count and trial != best
+            },
+        )
+
+    def _best(self) -> int | None:
+        """The winner of each against the next."""
+        best: int | None = None
+        for trial in self.state["racing"]:
+            if trial < len(self._costs) and np.isfinite(self._compared()[trial]).any():
+                best = trial if best is None or self._differences(trial)[0][best].sum() < 0 else best
+        return best
 
     def _compared(self) -> NDArray[np.float64]:
         """Costs by trial and position, of positions that count."""

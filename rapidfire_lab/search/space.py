@@ -111,9 +111,9 @@ class Neighbour(Chooser):
         return self._rng.random() < 0.25  # noqa: PLR2004 - of Jaderberg et al. 2017
 
 
-def knob_names(template: object, name: str = "") -> list[str]:
-    """Names of all knobs that there may be."""
-    own = [name] if isinstance(template, List | Range) else []
+def knobs_of(template: object, name: str = "") -> list[tuple[str, List | Range]]:
+    """All knobs that there may be, with their names."""
+    own: list[tuple[str, List | Range]] = [(name, template)] if isinstance(template, List | Range) else []
     if isinstance(template, Mapping):
         parts = [(f"{name}.{key}" if name else str(key), value) for key, value in template.items()]
     elif isinstance(template, List):
@@ -122,4 +122,4 @@ def knob_names(template: object, name: str = "") -> list[str]:
         parts = [(f"{name}({index})", value) for index, value in enumerate(template)]
     else:
         parts = []
-    return own + [found for part, value in parts for found in knob_names(value, part)]
+    return own + [found for part, value in parts for found in knobs_of(value, part)]

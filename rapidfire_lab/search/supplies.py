@@ -80,6 +80,8 @@ class Drawn(Supply):
         self.state.setdefault("trials", [])
         self.state.setdefault("taken", 0)
         self._configs: dict[int, dict[str, Any]] = {}
+        self._identities: set[str] = set()
+        self._identified = 0
 
     @property
     def _trials(self) -> list[dict[str, Any]]:
@@ -99,7 +101,7 @@ class Drawn(Supply):
         return number
 
     def _take_new(self, number: int) -> bool:
-        known = {identity(self.config(trial)) for trial in range(number)}
+        known = self._known_identities()
         for attempt in range(MOST_TRIES):
             trial = self._drawn(number, attempt)
             config = self._config_of(trial)
@@ -107,6 +109,13 @@ class Drawn(Supply):
                 self._add(trial)
                 return True
         return False
+
+    def _known_identities(self) -> set[str]:
+        """Of all trials that there are; each is looked at once."""
+        for trial in range(self._identified, len(self._trials)):
+            self._identities.add(identity(self.config(trial)))
+        self._identified = len(self._trials)
+        return self._identities
 
     def _drawn(self, number: int, attempt: int) -> dict[str, Any]:
         return {"params": self._chosen(Chance(random.Random(f"{self._seed}/{number}/{attempt}")))}

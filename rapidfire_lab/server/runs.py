@@ -11,6 +11,7 @@ from tornado import web
 
 from rapidfire_lab.configs.secrets import hide_secrets
 from rapidfire_lab.errors import NotFoundError
+from rapidfire_lab.races import Race, races_of
 from rapidfire_lab.rows import FALLBACK_METRIC, RunRow, experiment_knobs, key_metric, make_rows, most_telling, read_leaf
 from rapidfire_lab.server.engine import engine_state
 from rapidfire_lab.server.handler import RestHandler, default_home, experiment_named
@@ -46,6 +47,7 @@ class RunsAnswer(msgspec.Struct, omit_defaults=True, kw_only=True):
     metric_names: list[str] | msgspec.UnsetType = msgspec.UNSET
     metric: str | msgspec.UnsetType | None = msgspec.UNSET
     notices: list[str] | msgspec.UnsetType = msgspec.UNSET
+    races: list[Race] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RunsHandler(RestHandler):
@@ -85,7 +87,7 @@ class RunHandler(RestHandler):
 def _nothing_yet() -> RunsAnswer:
     answer = RunsAnswer(epoch="", rev=0, full=True, engine={"state": engine_state(None)}, experiment=None, runs=[])
     answer.experiments, answer.knob_names, answer.metric_names = [], [], []
-    answer.metric, answer.notices = None, []
+    answer.metric, answer.notices, answer.races = None, [], []
     return answer
 
 
@@ -114,6 +116,8 @@ def read_runs(journal: JournalReader, question: RunsQuestion) -> RunsAnswer:
         answer.knob_names = experiment_knobs(journal, experiment) if experiment else []
         answer.metric_names, answer.metric = names, metric
         answer.runs = make_rows(journal, runs, answer.knob_names, metric or FALLBACK_METRIC)
+    if since is None or rev != since:
+        answer.races = races_of(journal, experiment) if experiment else []
     if since is None or journal.engine_has_warned(since):
         answer.notices = _notices(journal)
     if since is None or any(record.rev > since for record in journal.experiments()):

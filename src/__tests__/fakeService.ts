@@ -4,6 +4,8 @@ import {
   Connection,
   EngineState,
   IExperiment,
+  IInterval,
+  IRace,
   IRun,
   IRunActions,
   IRunDetail,
@@ -23,6 +25,7 @@ export function fakeRun(options: Partial<IRun> = {}): IRun {
     ended_by: null,
     source: 'run_fit',
     parent: null,
+    search: null,
     warm_start: false,
     epochs: 10,
     completed_epochs: 2,
@@ -90,6 +93,32 @@ export function fakeExperiment(
   };
 }
 
+/** The difference of run 1 to the best, which is credibly worse. */
+export function fakeInterval(options: Partial<IInterval> = {}): IInterval {
+  return {
+    run_id: 1,
+    places: 30,
+    difference: 0.1,
+    low: 0.02,
+    high: 0.18,
+    ...options
+  };
+}
+
+/** A race that run 2 leads; of run 3 little is known. */
+export function fakeRace(options: Partial<IRace> = {}): IRace {
+  const early = { run_id: 3, places: 1, difference: 0.5 };
+  return {
+    search: 'racing',
+    metric: 'chunk_loss',
+    mode: 'min',
+    confidence: 0.95,
+    best: 2,
+    intervals: [fakeInterval(), { ...early, low: null, high: null }],
+    ...options
+  };
+}
+
 interface IEnded {
   experiment: string;
   run: IRun;
@@ -128,6 +157,7 @@ export class FakeRuns implements IRunsModel {
   readonly metricNames: readonly string[] = ['val_loss', 'top1_accuracy'];
   readonly metric: string | null = 'val_loss';
   readonly notices: readonly string[] = [];
+  readonly races: readonly IRace[] = [];
   isDisposed = false;
 
   /** What `pending` answers. */

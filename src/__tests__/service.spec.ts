@@ -3,6 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { API_LEVEL, CloneRefusedError } from '../api';
 import { RunService } from '../service';
 import { IRun, IRunsAnswer } from '../tokens';
+import { fakeRace } from './fakeService';
 import { serverWith } from './server';
 
 function run(run_id: number, more: Partial<IRun> = {}): IRun {
@@ -13,6 +14,7 @@ function run(run_id: number, more: Partial<IRun> = {}): IRun {
     ended_by: null,
     source: 'initial',
     parent: null,
+    search: null,
     warm_start: false,
     epochs: 2,
     completed_epochs: 0,
@@ -174,6 +176,31 @@ describe('RunService', () => {
     };
     await service.refresh();
     expect(model.runs.map(({ run_id }) => run_id)).toEqual([2]);
+  });
+
+  it('keeps races as they are until they stand otherwise', async () => {
+    const model = service.watch('digits');
+    const changed = jest.fn();
+    await service.refresh();
+    expect(model.races).toEqual([]);
+    model.changed.connect(changed);
+    const told = {
+      ...server.answer,
+      full: false,
+      runs: [],
+      notices: undefined
+    };
+    server.answer = { ...told, rev: 2, races: [fakeRace()] };
+    await service.refresh();
+    const [first] = model.races;
+    expect(first).toEqual(fakeRace());
+    expect(changed).toHaveBeenCalledTimes(1);
+    server.answer = { ...told, rev: 3, races: [fakeRace()] };
+    await service.refresh();
+    server.answer = { ...told, rev: 3 };
+    await service.refresh();
+    expect(model.races[0]).toBe(first);
+    expect(changed).toHaveBeenCalledTimes(1);
   });
 
   it('asks for everything when other knobs tell the runs apart', async () => {

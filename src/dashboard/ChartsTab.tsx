@@ -6,6 +6,7 @@ import { PanelNote } from '../widgets/PanelNote';
 import { ChartsToolbar } from './ChartsToolbar';
 import { MetricChart } from './MetricChart';
 import { IPanelProps } from './panel';
+import { RaceChart } from './RaceChart';
 import { RunLegend } from './RunLegend';
 import { useMetrics } from './useMetrics';
 import { useTheme } from './useTheme';
@@ -71,6 +72,16 @@ export function ChartsTab(props: IPanelProps): JSX.Element {
               syncKey={syncKey}
             />
           ))}
+          {model.races
+            .filter(race => race.intervals.length > 0)
+            .map(race => (
+              <RaceChart
+                key={race.search}
+                race={race}
+                hidden={hidden}
+                trans={trans}
+              />
+            ))}
         </div>
       </div>
     </div>

@@ -138,7 +138,7 @@ function useColumns(
   isNarrow: boolean
 ) {
   const { service, model, trans } = props;
-  const { metric } = model;
+  const { metric, races } = model;
   const { engine } = service;
   const knobNames = useStable(model.knobNames) ?? [];
   const metricNames = useStable(model.metricNames) ?? [];
@@ -156,7 +156,7 @@ function useColumns(
   const columns = React.useMemo(
     () =>
       allColumns({
-        model: { metric, metricNames, knobNames },
+        model: { metric, metricNames, knobNames, races },
         labels,
         telling,
         engine,
@@ -168,6 +168,7 @@ function useColumns(
       metric,
       metricNames,
       knobNames,
+      races,
       labels,
       telling,
       engine,

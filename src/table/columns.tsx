@@ -2,8 +2,10 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { formatDuration, formatValue } from '../format';
+import { deficit, standings } from '../races';
 import { EngineState, IRun, IRunsModel, OperationName } from '../tokens';
 import { keyMetric, knobKey, SortKey, statusKey } from './arrange';
+import { IntervalCell } from './IntervalCell';
 import { KnobChips } from './KnobChips';
 import { MetricCell } from './MetricCell';
 import { MetricValue } from './MetricValue';
@@ -38,7 +40,7 @@ export interface IColumn {
 
 /** What columns depend on. */
 interface IColumnOptions {
-  model: Pick<IRunsModel, 'metric' | 'metricNames' | 'knobNames'>;
+  model: Pick<IRunsModel, 'metric' | 'metricNames' | 'knobNames' | 'races'>;
   labels: ReadonlyMap<string, string>;
 
   /** Those of the knobs that tell the runs apart, in order. */
@@ -59,6 +61,7 @@ export function allColumns(options: IColumnOptions): IColumn[] {
   const { model } = options;
   return [
     ...mainColumns(options),
+    ...raceColumns(options),
     ...model.metricNames
       .filter(name => name !== model.metric)
       .map((name, index) => metricColumn(name, index, options)),
@@ -123,6 +126,38 @@ function mainColumns(options: IColumnOptions): IColumn[] {
       byDefault: !isNarrow,
       sortKey: run => formatValue(run.knobs),
       cell: run => <KnobChips run={run} labels={telling} trans={trans} />
+    }
+  ];
+}
+
+/** Where runs race, how far they are from the best. */
+function raceColumns({ model, isNarrow, trans }: IColumnOptions): IColumn[] {
+  const found = standings(model.races);
+  if (!found.size) {
+    return [];
+  }
+  return [
+    {
+      id: 'interval',
+      group: 'run',
+      label: trans.__('To the best'),
+      title: trans.__(
+        'Mean difference to the best run of the race at the same places of the data, and what it may be'
+      ),
+      width: 13,
+      isNumeric: true,
+      byDefault: !isNarrow,
+      sortKey: run => {
+        const standing = found.get(run.run_id);
+        return standing?.interval
+          ? deficit(standing.race, standing.interval)
+          : standing
+            ? 0
+            : null;
+      },
+      cell: run => (
+        <IntervalCell standing={found.get(run.run_id)} trans={trans} />
+      )
     }
   ];
 }

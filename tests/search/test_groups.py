@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -32,6 +33,16 @@ GRID = GridSearch({**SPACE, "optimizer": {"name": "AdamW", "args": {"lr": List([
         (lambda: PBT({**SPACE, "batch_size": List([8, 16])}, 4), "PBT cannot move 'batch_size'"),
         (lambda: PBT(GRID, 4), "PBT needs knobs to move"),
         (lambda: BayesianSearch(SPACE, 9, metric=["a", "b"], sampler="gp"), "takes one metric"),
+        (lambda: BayesianSearch(SPACE, 9, metric=["a", "b"], pruner="median"), "pruner compares runs by one metric"),
+        (lambda: BayesianSearch(SPACE, 9, pruner="hyperband"), "no pruner 'hyperband': use Hyperband"),
+        (lambda: BayesianSearch(SPACE, 9, pruner="medain"), "no pruner 'medain'; did you mean 'median'"),
+        (lambda: BayesianSearch(SPACE, 9, pruner=["median"]), "pruner must be a name or"),
+        (
+            lambda: BayesianSearch(SPACE, 9, pruner={"name": "median", "args": {"steps": 1}}),
+            "'median' cannot be made of",
+        ),
+        (lambda: BayesianSearch(SPACE, 9, pruner="threshold"), "'threshold' cannot be made of"),
+        (lambda: ASHA(SPACE, 9, pruner="median"), "ASHA says itself which runs train on"),
         (lambda: GridSearch([ASHA(SPACE, 9)]).leaves(), "ASHA cannot stand here"),
         (lambda: expand([ASHA({**SPACE, "epochs": {3}}, 9)]) or ASHA({**SPACE, "epochs": {3}}, 9).definition(), "set"),
     ],
@@ -39,6 +50,32 @@ GRID = GridSearch({**SPACE, "optimizer": {"name": "AdamW", "args": {"lr": List([
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "options", "message"),
+    [
+        ({"x": Range(0.0, 1.0)}, {"metric": ["a", "b"]}, "takes one metric"),
+        ({"x": List([1, 2])}, {}, "write a Range instead of the List at 'x'"),
+        ({}, {}, "needs 2 knobs or more"),
+    ],
+)
+def test_cma_es_is_refused_where_the_space_does_not_suit_it(knobs, options, message):
+    pytest.importorskip("cmaes")
+    with pytest.raises(ConfigError, match=message):
+        BayesianSearch({**SPACE, **knobs}, 9, sampler="cmaes", **options)
+
+
+def test_cma_es_is_refused_where_few_runs_come_to_their_end():
+    pytest.importorskip("cmaes")
+    with pytest.raises(ConfigError, match='ASHA sampler="cmaes" would learn from the few runs'):
+        ASHA({**SPACE, "x": Range(0.0, 1.0)}, 9, sampler="cmaes")
+
+
+def test_what_cma_es_needs_is_named_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    with pytest.raises(ConfigError, match=r'needs the package cmaes, .*: pip install "rapidfire-lab\[cmaes\]"'):
+        ASHA({**SPACE, "x": Range(0.0, 1.0)}, 9, sampler="cmaes")
 
 
 def test_searches_are_found_among_configs_and_have_no_leaves():

@@ -20,6 +20,7 @@ from rapidfire_lab.search import (
     make_conductor,
 )
 from rapidfire_lab.search.conductor import Drop, GoOn, Start, TrialView
+from rapidfire_lab.search.racing import PairedRace, Standing
 from tests.search.curves import EPOCHS, RUNS, SPACE, accuracies, play, play_definition, settle
 
 SEEDS = range(50)
@@ -70,18 +71,42 @@ def test_racing_drops_runs_that_are_the_same_no_more_often_than_it_says():
     assert wrong <= 0.1 * 200
 
 
+def test_a_race_stands_as_its_curves_say():
+    """All are held against the true best one, and whoever was dropped is credibly worse than it, or about to be."""
+    curves = accuracies(2, per_epoch=4)
+    search = PairedRacing(SPACE, 9, **MAXIMUM)
+    went = play(search, curves, per_epoch=4)
+    arguments = {name: value for name, value in settle(search)["algorithm"].items() if name != "kind"}
+    assert PairedRace(**arguments).standing() == Standing(None, {})
+    standing = PairedRace(**arguments, state=went.state["algorithm"]).standing()
+    assert standing.best == max(range(9), key=lambda trial: accuracies(2, 4, noise=0.0)(trial, {})[-1])
+    assert set(standing.differences) == set(range(9)) - {standing.best}
+    for trial, (places, mean, low, high) in standing.differences.items():
+        # The first epoch does not count; and what is dropped may have come further than what was compared.
+        assert 0 < places <= len(went.results[trial]) - 4
+        best, own = (went.results[one][4 : 4 + places] for one in (standing.best, trial))
+        assert mean == pytest.approx(statistics.mean(best) - statistics.mean(own))
+        assert low <= mean <= high
+        assert mean > 0
+    assert sum(low > 0 for _, _, low, _ in standing.differences.values()) >= 6
+
+
 SEARCHES = [
     ASHA(SPACE, RUNS, **MAXIMUM),
     SuccessiveHalving(SPACE, RUNS, **MAXIMUM),
     Hyperband(SPACE, RUNS, **MAXIMUM),
     PairedRacing(SPACE, 9, **MAXIMUM),
-    PBT(SPACE, 8, interval_epochs=9, **MAXIMUM),
+    PBT(SPACE, 8, interval_epochs=3, **MAXIMUM),
+    PBT(SPACE, 8, interval_epochs=9, synchronous=True, **MAXIMUM),
     BayesianSearch(SPACE, 6, **MAXIMUM),
+    BayesianSearch(SPACE, 8, pruner="median", concurrency=2, **MAXIMUM),
     ASHA(SPACE, 9, sampler="tpe", **MAXIMUM),
 ]
 
 
-@pytest.mark.parametrize("search", SEARCHES, ids=lambda search: f"{search.name}-{search.sampler}")
+@pytest.mark.parametrize(
+    "search", SEARCHES, ids=lambda search: f"{search.name}-{search.sampler}-{getattr(search, 'pruner', None)}"
+)
 def test_neither_deaths_nor_the_number_of_slots_nor_their_speed_changes_what_is_decided(search):
     """The machine is made anew from JSON for each decision, with other slots and runs of very different speed."""
     plain = play(search, accuracies(1))
@@ -91,7 +116,8 @@ def test_neither_deaths_nor_the_number_of_slots_nor_their_speed_changes_what_is_
         assert other.over == "done"
         assert other.log == plain.log
         assert json.dumps(other.state, sort_keys=True) == json.dumps(plain.state, sort_keys=True)
-        if search.name != "racing":  # whom it drops has come further by then, or less far
+        if search.name != "racing" and not getattr(search, "pruner", None):
+            # Whom these drop has come further by then, or less far.
             assert other.results == plain.results
 
 
@@ -111,9 +137,13 @@ def test_halving_compares_on_each_rung_and_finishes_one_in_any_case():
     assert sorted(len(results) for results in went.results.values()) == [1, 27]
 
 
-def test_population_copies_the_best_with_other_knobs():
-    went = play(PBT(SPACE, 8, interval_epochs=9, **MAXIMUM), accuracies(4))
-    copies = [decision for decision in went.log if isinstance(decision, Start) and decision.parent is not None]
+def copies_in(went):
+    return [decision for decision in went.log if isinstance(decision, Start) and decision.parent is not None]
+
+
+def test_generations_copy_the_best_with_other_knobs():
+    went = play(PBT(SPACE, 8, interval_epochs=9, synchronous=True, **MAXIMUM), accuracies(4))
+    copies = copies_in(went)
     assert len(copies) == 2 * 2
     for copy in copies:
         replaced = sorted(went.results, key=lambda trial: len(went.results[trial]))[: len(copies)]
@@ -123,9 +153,43 @@ def test_population_copies_the_best_with_other_knobs():
     assert sum(isinstance(decision, GoOn) for decision in went.log) == 2 * 6
 
 
-@pytest.mark.parametrize(("sampler", "runs"), [("tpe", 40), ("gp", 16), ("nsga2", 80)])
+@pytest.mark.parametrize("in_order", [True, False])
+def test_populations_copy_the_best_where_these_stand(in_order):
+    for seed in range(10):
+        search = PBT(SPACE, 8, interval_epochs=3, in_order=in_order, **MAXIMUM)
+        went = play(search, accuracies(seed), slots=3, speed=lambda trial: 1.0 + trial % 3)
+        copies = copies_in(went)
+        stopped = [trial for trial, results in went.results.items() if len(results) < EPOCHS]
+        assert went.over == "done"
+        assert len(went.results) == 8 + len(copies)
+        assert len(stopped) >= len(copies) >= 4
+        standing = {}
+        for decision in went.log:  # how far each is trained when the next decisions are made
+            if isinstance(decision, Start) and decision.parent is not None:
+                at = standing[decision.parent]
+                assert at % 3 == 0
+                assert decision.until == at + 3
+                assert went.results[decision.trial][:at] == went.results[decision.parent][:at]
+            standing[decision.trial] = decision.until
+
+
+def test_only_the_best_rest_for_others_and_slots_are_busy():
+    """A run that is ten times as slow is left behind, where generations wait for it."""
+
+    def busy(*, slow, **options):
+        search = PBT(SPACE, 8, interval_epochs=3, **options, **MAXIMUM)
+        went = play(search, accuracies(3), slots=4, speed=lambda trial: 10.0 if slow and trial == 7 else 1.0)
+        return went.epochs / (4 * went.seconds)
+
+    assert busy(slow=False) == 1.0
+    assert busy(slow=True, in_order=False) > 1.2 * busy(slow=True, synchronous=True)
+
+
+@pytest.mark.parametrize(("sampler", "runs"), [("tpe", 40), ("gp", 16), ("nsga2", 80), ("cmaes", 80)])
 def test_samplers_learn(sampler, runs):
     """A bowl: the second half of what they propose is better than the first."""
+    if sampler == "cmaes":
+        pytest.importorskip("cmaes")
     space = {**SPACE, "epochs": 1, "x": Range(-1.0, 1.0), "y": Range(-1.0, 1.0)}
 
     def bowl(trial, config):
@@ -135,6 +199,35 @@ def test_samplers_learn(sampler, runs):
     values = [results[0] for results in went.results.values()]
     assert len(values) == runs
     assert statistics.median(values[runs // 2 :]) < statistics.median(values[: runs // 2])
+
+
+def test_cma_es_goes_on_from_its_results_alone_and_stores_no_code():
+    pytest.importorskip("cmaes")
+    search = BayesianSearch({**SPACE, "x": Range(-1.0, 1.0)}, 40, sampler="cmaes", concurrency=3, **MAXIMUM)
+    plain = play(search, accuracies(1))
+    anew = play(search, accuracies(1), slots=1, speed=lambda trial: 1.0 + trial % 3, anew=True)
+    assert anew.log == plain.log
+    notes = [trial.get("notes", {}) for trial in plain.state["supply"]["trials"]]
+    assert max(note.get("cma:generation", 0) for note in notes) >= 3
+    assert all(isinstance(value, int) for note in notes for value in note.values())
+
+
+def test_a_pruner_of_optunas_has_runs_dropped():
+    went = play(BayesianSearch(SPACE, 16, sampler="random", pruner="median", concurrency=4, **MAXIMUM), accuracies(6))
+    lengths = [len(went.results[trial]) for trial in range(16)]
+    assert lengths[:5] == [EPOCHS] * 5, "until five have come to their end, there is nothing to compare with"
+    assert sum(length < EPOCHS for length in lengths) >= 3
+    best = max(range(16), key=lambda trial: accuracies(6, noise=0.0)(trial, {})[-1])
+    assert lengths[best] == EPOCHS
+
+
+def test_samplers_hear_of_what_was_dropped():
+    search = BayesianSearch(SPACE, 12, pruner={"name": "median", "args": {"n_startup_trials": 2}}, **MAXIMUM)
+    went = play(search, accuracies(6))
+    dropped = {decision.trial for decision in went.log if isinstance(decision, Drop)}
+    assert dropped
+    records = went.state["supply"]["trials"]
+    assert all(records[trial]["results"] and not records[trial]["final"] for trial in dropped)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])

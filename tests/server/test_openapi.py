@@ -31,6 +31,9 @@ PLACES = {
 }
 """What there is in the journal: hardly anything that is made up would be found."""
 
+FRAMING = ("connection", "content-length", "transfer-encoding", "upgrade")
+"""Headers that belong to HTTP itself: with made-up ones a request is none, and never comes to a route."""
+
 KNOWN_CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -90,6 +93,7 @@ def with_known(values):
 def test_the_description_is_true(case, server):
     case.path_parameters = with_known(case.path_parameters or {})
     case.query = with_known(case.query or {})
+    case.headers = {name: value for name, value in (case.headers or {}).items() if name.lower() not in FRAMING}
     response = case.call_and_validate(base_url=server, headers={"Authorization": f"token {TOKEN}"}, checks=KNOWN_CHECKS)
     answered.add((case.operation.label, response.status_code))
 

@@ -45,6 +45,7 @@ async def test_no_journal(ask, home):
         "metric_names": [],
         "metric": None,
         "notices": [],
+        "races": [],
     }
     assert await ask("experiments") == {"experiments": []}
 
@@ -74,6 +75,7 @@ async def test_one_row(ask, filled):
         "ended_by": None,
         "source": "initial",
         "parent": None,
+        "search": None,
         "warm_start": False,
         "epochs": 4,
         "completed_epochs": 2,
@@ -414,3 +416,50 @@ async def test_what_a_warm_start_carried(ask, journal):
 async def test_runs_that_do_not_exist(refused, filled, run_id):
     code, message = await refused(f"experiments/digits/runs/{run_id}")
     assert (code, message) == (404, f"Experiment 'digits' has no run {run_id}.")
+
+
+def add_race(journal, costs, mode="min"):
+    """A race over runs 1, 2 and 3 as trials 0, 1 and 2, with these costs after each chunk."""
+    live = journal.live_experiment()
+    fit = journal.fits(live.id)[0].id
+    algorithm = {"kind": "race", "trials": 3, "confidence": 0.95, "grace": 0.0}
+    policy = journal.add_search(live.id, "racing", {"metrics": [["chunk_loss", mode]], "algorithm": algorithm}, fit)
+    series = {str(trial): [[(at + 1) / 4, cost] for at, cost in enumerate(own)] for trial, own in enumerate(costs)}
+    state = {"algorithm": {"series": series, "racing": [0, 1]}}
+    journal.update_policy(policy, state=json.dumps(state), commits=1)
+    for trial in range(3):
+        columns = (trial, live.id, trial + 1)
+        journal._db.execute(
+            "UPDATE runs SET search = 'racing', trial = ? WHERE experiment_id = ? AND run_id = ?", columns
+        )
+    return policy
+
+
+async def test_races_are_shown_as_intervals_to_the_best_run(ask, journal):
+    first = await ask("runs")
+    assert first["races"] == []
+    with journal.transaction():
+        policy = add_race(journal, [[0.5] * 30, [0.4, 0.41] * 15, [0.9]])
+    answer = await ask("runs", epoch=first["epoch"], since=first["rev"])
+    [race] = answer["races"]
+    assert (race["search"], race["metric"], race["mode"], race["confidence"]) == ("racing", "chunk_loss", "min", 0.95)
+    assert race["best"] == 2
+    worse, unknown = race["intervals"]
+    assert (worse["run_id"], worse["places"], worse["difference"]) == (1, 30, pytest.approx(0.095))
+    assert 0 < worse["low"] < 0.095 < worse["high"]
+    assert unknown == {"run_id": 3, "places": 1, "difference": pytest.approx(0.5), "low": None, "high": None}
+    assert "races" not in await ask("runs", epoch=answer["epoch"], since=answer["rev"])
+    with journal.transaction():
+        journal.update_policy(policy, state="{}", commits=2)
+    [race] = (await ask("runs", epoch=answer["epoch"], since=answer["rev"]))["races"]
+    assert (race["best"], race["intervals"]) == (None, [])
+
+
+async def test_differences_are_in_the_units_of_the_metric(ask, journal):
+    """Accuracies are negative costs: worse runs have less."""
+    with journal.transaction():
+        add_race(journal, [[-0.5] * 30, [-0.9, -0.91] * 15, []], mode="max")
+    [race] = (await ask("runs"))["races"]
+    [worse] = race["intervals"]
+    assert (race["best"], worse["run_id"], worse["difference"]) == (2, 1, pytest.approx(-0.405))
+    assert worse["low"] < -0.405 < worse["high"] < 0

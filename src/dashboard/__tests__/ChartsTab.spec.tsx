@@ -3,6 +3,7 @@ import * as React from 'react';
 
 import { loadPlots } from '../../charts/load';
 import { IPlot, IPlotListener, IPlotOptions } from '../../charts/types';
+import { fakeRace } from '../../__tests__/fakeService';
 import { ChartsTab } from '../ChartsTab';
 import { IDashboardState } from '../dashboardState';
 import { fakeModel, fakeRun, fakeService, panelProps } from './dashboardFakes';
@@ -77,6 +78,38 @@ describe('the charts', () => {
     const group = screen.getByRole('group', { name: 'Metrics with a chart' });
     fireEvent.click(within(group).getByRole('checkbox', { name: /^val_loss/ }));
     expect(setState).toHaveBeenCalledWith({ charts: ['minibatch_loss'] });
+  });
+
+  it('show a race as intervals, and as a table', async () => {
+    await open(
+      {},
+      fakeModel({
+        races: [fakeRace(), fakeRace({ search: 'new', intervals: [] })]
+      })
+    );
+    const card = screen.getByRole('region', {
+      name: 'Chart of the race racing'
+    });
+    expect(screen.queryByRole('region', { name: /race new/ })).toBeNull();
+    within(card).getByRole('heading', {
+      name: 'Race racing: chunk_loss less that of run 2'
+    });
+    const picture = within(card).getByRole('img', {
+      name: 'Intervals of chunk_loss of 2 runs, less that of run 2, at a confidence of 0.95. 1 is credibly worse.'
+    });
+    const titles = picture.querySelectorAll('title');
+    expect(titles[0].textContent).toMatch(
+      /^Run 1. Mean difference .* credibly worse.$/
+    );
+    fireEvent.click(
+      within(card).getByRole('button', { name: 'Show as table' })
+    );
+    const rows = within(card).getAllByRole('row');
+    expect(rows.map(row => row.textContent)).toEqual([
+      'RunDifferenceFromToPlacesCredibly worse',
+      ' 10.10.020.1830yes',
+      ' 30.5––1no'
+    ]);
   });
 
   it('ask for the axis, and for points to the pixel', async () => {

@@ -14,6 +14,7 @@ import * as React from 'react';
 import {
   fakeActions,
   fakeDetail,
+  fakeRace,
   fakeRun,
   FakeService
 } from '../../__tests__/fakeService';
@@ -164,6 +165,19 @@ describe('the run table', () => {
     expect(
       screen.getByRole('img', { name: 'val_loss of run 1: no finite values' })
     ).toBeTruthy();
+  });
+
+  it('shows how far runs of a race are from the best, for eyes and ears', () => {
+    const { model } = show();
+    expect(screen.queryByText('To the best')).toBeNull();
+    act(() => model.update({ races: [fakeRace()] }));
+    screen.getByRole('columnheader', { name: /^To the best/ });
+    const seen = screen.getByText('+0.1 [0.02, 0.18]');
+    expect(seen.getAttribute('aria-hidden')).toBe('true');
+    expect(seen.nextElementSibling?.textContent).toMatch(/credibly worse.$/);
+    screen.getByText('best');
+    fireEvent.click(screen.getByRole('button', { name: /^To the best/ }));
+    expect(order().slice(0, 3)).toEqual(['2← 1', '1', '3']);
   });
 
   it('shows only some runs and their clones where it is told to', () => {
