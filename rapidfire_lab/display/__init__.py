@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rapidfire_lab.display.table import RunTable
@@ -30,9 +31,9 @@ def show_runs(home: EngineHome, journal: JournalReader, experiment: str, run_ids
 
 
 def _in_notebook() -> bool:
-    try:
-        from IPython import get_ipython
-    except ImportError:
+    if "IPython" not in sys.modules:  # loading it to learn that it is not in use takes longer than all else here
         return False
+    from IPython import get_ipython
+
     shell = get_ipython()
     return shell is not None and hasattr(shell, "kernel")
