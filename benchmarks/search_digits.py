@@ -72,8 +72,9 @@ def kill_the_engine(home: EngineHome) -> Callable[[Experiment], None]:
     return kill
 
 
-def measure(home: EngineHome, data: DataHandle, seed: int, runs: int, epochs: int) -> dict[str, Any]:
-    search = ASHA(space(epochs), num_runs=runs, seed=seed)
+def measure(home: EngineHome, data: DataHandle, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    runs, epochs = options.runs, options.epochs
+    search = ASHA(space(epochs), num_runs=runs, reduction=options.reduction, seed=seed)
     configs = search.definition()["configs"]["leaves"]
     tell(f"seed {seed}: ASHA")
     asha, decided = trained(f"asha-{seed}", data, search, epochs, lambda _: None)
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs", type=int, default=27)
     parser.add_argument("--epochs", type=int, default=9)
+    parser.add_argument("--reduction", type=int, default=3, help="of ASHA: one run in so many goes on")
     options = parser.parse_args()
     with (
         one_json_line("search_digits") as figures,
@@ -105,7 +107,7 @@ def main() -> None:
         write_digits(Path(folder))
         data = digits_handle(Path(folder), "train", "validation")
         EngineClient(home).start()
-        figures["seeds"] = [measure(home, data, seed, options.runs, options.epochs) for seed in range(options.seeds)]
+        figures["seeds"] = [measure(home, data, seed, options) for seed in range(options.seeds)]
         figures["target_epochs_share"] = TARGET_SHARE
 
 
