@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
+import os
+import re
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from rapidfire_lab import ConfigError, DataError, DataHandle, Experiment, JobError, NotFoundError, OperationError
+from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.errors import ObjectNotFoundError
 from tests import plain_inference
 from tests.conftest import SPECS, engine_home, kill, wait_until
@@ -94,7 +101,7 @@ def pathway(experiment, which):
         "tag": (
             {"model_tag": str(epoch), "config": config},
             epoch,
-            "predictions_epoch-1",
+            f"predictions_epoch-1_{hashlib.sha256(str(epoch).encode()).hexdigest()[:8]}",
         ),
     }
     return ways[which]
@@ -144,6 +151,94 @@ def read_predictions(path):
     return frame.to_dict("records")
 
 
+def only_prediction(folder):
+    [path] = folder.glob("predictions_*")
+    return path
+
+
+@on_two_slots
+def test_checkpoints_of_one_name_have_predictions_of_their_own(trained, data, folder):
+    other = folder / "elsewhere" / "epoch-1.safetensors"
+    other.parent.mkdir()
+    shutil.copy(checkpoint(trained, "epoch-1"), other)
+    arguments, _, _ = pathway(trained, "tag")
+    paths = [trained.run_predict(data, **{**arguments, "model_tag": tag}) for tag in (arguments["model_tag"], other)]
+    assert paths[0] != paths[1]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert trained.run_predict(data, **{**arguments, "model_tag": "elsewhere/epoch-1.safetensors"}) == paths[1]
+
+
+@on_two_slots
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_a_prediction_that_cannot_be_written_in_the_end_goes_on_from_what_is_done(trained, data, folder, file_format):
+    asked = {**pathway(trained, "tag")[0], "batch_size": SIZE, "file_format": file_format}
+    first = fail_to_write(trained, data, **asked)
+    message = r"predictions_epoch-1_\w+\.\w+ cannot be written .* It is a folder: rename .* run_predict again"
+    assert re.search(message, first.error)
+    done = parts_done(trained, first)
+    assert len(done) == -(-ROWS // SIZE)
+    (folder / "elsewhere").mkdir()
+    os.chdir(folder / "elsewhere")
+    path = trained.run_predict(data, **asked)
+    assert path == folder / "elsewhere" / Path(first.target).name
+    again = last_job(trained)
+    assert (again.id, again.status, again.error) == (first.id, "completed", None)
+    assert again.target_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert parts_done(trained, first)[:-1] == done  # under the leases of before
+    expected = plain_inference.predictions(
+        plain_spec(), LEAF, load_file(checkpoint(trained, "epoch-1")), rows_of(data, "predict"), SIZE
+    )
+    assert read_predictions(path) == expected
+    assert not (trained.path / "jobs" / str(first.job_id) / "parts").exists()
+
+
+def parts_done(experiment, job):
+    with experiment.reader() as journal:
+        return [(part.part, part.lease) for part in journal.parts(job.id) if part.state == "done"]
+
+
+@on_two_slots
+def test_what_is_kept_goes_on_for_the_same_weights_and_arguments_alone(trained, data, folder):
+    asked = {"run_id": 1, "batch_size": SIZE}
+    first = fail_to_write(trained, data, **asked)
+    other = trained.run_predict(data, run_id=1, batch_size=SIZE + 1) and last_job(trained)
+    assert other.id > first.id
+    weights = Path(first.weights)
+    kept = weights.read_bytes()
+    weights.unlink()
+    weights.write_bytes(checkpoint(trained, "epoch-1").read_bytes())
+    trained.run_predict(data, **asked)
+    assert last_job(trained).id > other.id
+    weights.write_bytes(kept)  # a copy, as on a disk without links
+    trained.run_predict(data, **asked)
+    with trained.reader() as journal:
+        assert journal.job(first.id).status == "completed"
+
+
+def fail_to_write(experiment, data, **asked):
+    """A prediction that is done but for its file: a folder comes into its place while the slots stand still."""
+    processes = EngineClient().status()["processes"]
+    slots = [psutil.Process(processes[slot]) for slot in ("slot-0", "slot-1")]
+    for slot in slots:
+        slot.suspend()
+    experiment.run_predict(data, **asked, wait=False)
+    target = Path(last_job(experiment).target)
+    target.mkdir()
+    for slot in slots:
+        slot.resume()
+    experiment.wait()
+    target.rmdir()
+    assert last_job(experiment).status == "failed"
+    return last_job(experiment)
+
+
+@on_two_slots
+def test_a_folder_in_the_place_of_a_prediction_is_told_at_once(trained, data, folder):
+    (folder / "predictions_run1.csv").mkdir()
+    with pytest.raises(OperationError, match=r"predictions_run1\.csv, which is a folder: rename it"):
+        trained.run_predict(data, run_id=1)
+
+
 def slow(experiment, **knobs):
     """Arguments for the run's final weights, with minibatches that take their time."""
     config = {**KNOBS, "named_metrics": ["top1_accuracy"], "pause": 0.02, **knobs}
@@ -172,7 +267,7 @@ def test_it_survives_the_deaths_of_a_slot_and_of_the_controller(trained, data, f
     expected = plain_inference.predictions(
         plain_spec(), LEAF, load_file(checkpoint(trained)), rows_of(data, "predict"), SIZE
     )
-    assert read_predictions(folder / "predictions_final.csv") == expected
+    assert read_predictions(only_prediction(folder)) == expected
     left = trained.path / "jobs" / str(job.job_id)
     assert [path.name for path in left.iterdir()] == ["job.log"]
 
@@ -303,7 +398,7 @@ def test_a_large_prediction_survives_kills_half_way(trained, tmp_path, folder):
     wait_until(lambda: minibatches(trained, job) >= 100, "half of the prediction")
     kill("controller")
     trained.wait()
-    predicted = pd.read_csv(folder / "predictions_final.csv", converters={"logits": json.loads})
+    predicted = pd.read_csv(only_prediction(folder), converters={"logits": json.loads})
     table = rows_of(large, "predict")
     assert predicted["id"].tolist() == table["id"].tolist()
     assert predicted["logits"].tolist() == plain_logits(table, load_file(checkpoint(trained)), size)

@@ -16,6 +16,7 @@ from pyarrow import parquet
 
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.files import is_being_written, write_atomically
+from rapidfire_lab.storage import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -148,8 +149,13 @@ def _plain(value: Any) -> Any:
 # All parts
 
 
-def write_csv(parts: list[Path], target: Path, keep_going: Callable[[], None]) -> None:
-    """Write all parts to one CSV file; ``keep_going`` is called before each stretch of rows, and may raise."""
+def write_csv(parts: list[Path], target: Path, keep_going: Callable[[], None]) -> str:
+    """Write all parts to one CSV file; ``keep_going`` is called before each stretch of rows, and may raise.
+
+    Returns
+    -------
+    SHA-256 of the file.
+    """
 
     def write(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="") as file:
@@ -163,11 +169,11 @@ def write_csv(parts: list[Path], target: Path, keep_going: Callable[[], None]) -
                     breaks = any(isinstance(cell, str) and "\r" in cell for cell in row)
                     (quoting if breaks else writer).writerow(row)
 
-    _replace(target, write)
+    return _replace(target, write)
 
 
-def write_parquet(parts: list[Path], target: Path, keep_going: Callable[[], None]) -> None:
-    """Write all parts to one Parquet file."""
+def write_parquet(parts: list[Path], target: Path, keep_going: Callable[[], None]) -> str:
+    """Write all parts to one Parquet file; gives its SHA-256."""
     schema = _schema_of(parts)
 
     def write(temporary: Path) -> None:
@@ -175,14 +181,21 @@ def write_parquet(parts: list[Path], target: Path, keep_going: Callable[[], None
             for batch in _batches(parts, keep_going):
                 writer.write_table(_cast(pa.Table.from_batches([batch]), schema))
 
-    _replace(target, write)
+    return _replace(target, write)
 
 
-def _replace(target: Path, write: Callable[[Path], None]) -> None:
+def _replace(target: Path, write: Callable[[Path], None]) -> str:
     for left in target.parent.glob(f".{target.name}.*.tmp"):
         if not is_being_written(left):  # by who was killed here
             left.unlink(missing_ok=True)
-    write_atomically(target, write)
+    written: list[str] = []
+
+    def write_and_look(temporary: Path) -> None:
+        write(temporary)
+        written.append(digest_of(temporary).sha256)  # before others can touch it
+
+    write_atomically(target, write_and_look)
+    return written[0]
 
 
 def _schema_of(parts: list[Path]) -> pa.Schema:
