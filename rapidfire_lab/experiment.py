@@ -138,13 +138,15 @@ class Experiment:
 
         Raises
         ------
-        ConfigError, DataError
-            Before anything is trained, when a config or the data cannot be used.
+        ConfigError, DataError, SpecError
+            Before anything is trained, when a config, the data or a metric's name cannot be used.
         OperationError
             When the experiment has ended, or a search fails while it is waited for: its metric is none of the runs'.
         """
         _check_fit_arguments(data_handle, seed, num_chunks)
         self._refuse_changed_spec()
+        if self._source:
+            self._source.refuse_reserved_metrics()
         leaves = expand(ml_config)
         searches = [self._definition(search, data_handle) for search in searches_in(ml_config)]
         data = data_handle.download(self._client.home.data)

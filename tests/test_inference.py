@@ -330,6 +330,12 @@ def test_a_spec_that_kills_its_process_fails_it_in_the_end(trained, data):
 
 
 @on_two_slots
+def test_a_metric_with_the_name_of_a_column_fails_the_test_by_name(trained, data):
+    with pytest.raises(JobError, match=r"aggregate_metrics gives a metric the name 'model_tag', which is a column"):
+        trained.run_test(data, **slow(trained, metric="model_tag"))
+
+
+@on_two_slots
 def test_weights_that_do_not_fit_are_told(trained, data):
     with pytest.raises(JobError, match=r"do not fit the model(.|\n)*size mismatch for 0\.weight"):
         trained.run_test(data, **slow(trained, width=9))

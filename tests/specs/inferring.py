@@ -45,6 +45,7 @@ class MLSpec:
             "order": order,
             "drawn": metrics["drawn"].sum(),
             "minibatches": len(metrics),
+            **({cfg["metric"]: 0.0} if cfg.get("metric") else {}),
         }
 
 
