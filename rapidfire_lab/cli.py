@@ -358,7 +358,8 @@ def _save(chosen: argparse.Namespace) -> int:
             raise OperationError(f"runs {', '.join(map(str, active))} of {experiment.name} are still training")
         saving = Artifacts(journal, experiment, store, epoch_checkpoints=chosen.epoch_checkpoints)
         saving.check()
-        print(f"{saving.save()} files are saved in {saving.address}")
+        count = saving.save()
+        print(*saving.left_out, f"{count} files are saved in {saving.address}", sep="\n")
     return 0
 
 

@@ -649,7 +649,7 @@ class Experiment:
 
     def end(
         self,
-        artifacts_bucket: str | None = None,
+        artifacts_bucket: str | Path | None = None,
         save_epoch_checkpoints: bool = False,  # noqa: FBT001, FBT002 - positional in the API that users come from
         *,
         endpoint_url: str | None = None,
@@ -694,7 +694,7 @@ class Experiment:
         except BaseException:
             print("Not all artifacts are saved: the same call of end() sends what is missing.")
             raise
-        print(f"{count} files are saved in {saving.address}")
+        print(*saving.left_out, f"{count} files are saved in {saving.address}", sep="\n")
 
     def _wait_for_tracking(self) -> None:
         deadline = time.monotonic() + _TRACKING_SECONDS

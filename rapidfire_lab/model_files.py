@@ -10,12 +10,10 @@ import pickle
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from rapidfire_lab.errors import DataError, ObjectNotFoundError
 from rapidfire_lab.files import home_folder
-from rapidfire_lab.storage import fingerprint, open_store
+from rapidfire_lab.storage import fingerprint, open_store, path_of, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,12 +58,10 @@ def find_model(model_tag: str | Path) -> Path:
     StorageError
         When there is none, or it cannot be fetched.
     """
-    tag = str(model_tag)
-    if tag.startswith("file://"):
-        tag = url2pathname(urlsplit(tag).path)
-    if "://" in tag:
-        return _fetch(tag)
-    path = Path(tag).expanduser().absolute()
+    address = url_of(model_tag)
+    if address is not None and not address.startswith("file://"):
+        return _fetch(address)
+    path = path_of(address) if address is not None else Path(model_tag).expanduser().absolute()
     if path.suffix == ".json":  # what goes with one of our own
         path = path.with_suffix(_WEIGHTS)
     if not path.is_file():

@@ -434,9 +434,7 @@ def test_names_that_no_metric_can_have_are_seen_in_what_the_hooks_return(read, r
 
 
 def test_other_names_in_the_hooks_for_metrics_are_nobodys_business(read):
-    inner = (
-        "        def f():\n            return {'rows': 1}\n        about = {'rows': 2}\n        return {'f1': about}"
-    )
+    inner = "        def f():\n            return {'rows': 1}\n        a = {'rows': 2}\n        return {'f1': a}"
     read(metrics_spec(compute_metrics=inner)).refuse_reserved_metrics()
     aggregated = {
         "compute_metrics": "        return {'rows': 1, **loss}",
