@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.errors import DataError
 from rapidfire_lab.saving.folder import DEFAULT_ROOT, ExperimentFolder, SavedFiles, new_timestamp
-from rapidfire_lab.saving.plain import write_json
+from rapidfire_lab.saving.plain import open_to_all, write_json
 from rapidfire_lab.saving.reports import TrainingHistoryPlotter
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _write_pickle(path: Path, contents: dict[str, Any]) -> None:
 
 
 def _results(package: AbstractResultPackage) -> dict[str, Any]:
-    return {"results": package.get_results(), "hyperparameters": dict(package.get_hyperparameters())}
+    return {"results": package.get_results(), "hyperparameters": open_to_all(package.get_hyperparameters())}
 
 
 def _history(history: TrainingHistory) -> dict[str, Any]:

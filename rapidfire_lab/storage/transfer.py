@@ -156,10 +156,10 @@ def _is(path: Path, found: StoredObject) -> bool:
 def run_jobs(jobs: Sequence[Job], options: Options) -> None:
     """Do all jobs in parallel. The first failure ends the others, and is raised."""
     tally = _Tally(jobs, options)
-    futures = in_parallel([partial(tally.run, job) for job in jobs], options.workers)
     try:
+        futures = in_parallel([partial(tally.run, job) for job in jobs], options.workers)
         failures = [error for error in (future.exception() for future in futures) if error is not None]
-    except BaseException:  # an interrupt while waiting
+    except BaseException:  # an interrupt while starting or waiting
         tally.stop.set()
         raise
     if failures:

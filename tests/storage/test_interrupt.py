@@ -33,13 +33,16 @@ def test_an_interrupt_ends_the_reading_of_files(tmp_path, count):
             file.truncate(1 << 40)  # an hour of work, which takes no room
     command = [sys.executable, "-c", _SCRIPT, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as script:
-        assert script.stdout.readline() == "begun\n"
-        reading = Path(f"/proc/{script.pid}/fd")
-        wait_until(lambda: any(".bin" in link for link in links(reading)), "a file to be read")
-        script.send_signal(signal.SIGINT)
-        wait_until(lambda: script.poll() is not None, "the script to end")
-        assert script.stdout.read() == "interrupted\n"
-        assert script.returncode == 0
+        try:
+            assert script.stdout.readline() == "begun\n"
+            reading = Path(f"/proc/{script.pid}/fd")
+            wait_until(lambda: any(".bin" in link for link in links(reading)), "a file to be read")
+            script.send_signal(signal.SIGINT)
+            wait_until(lambda: script.poll() is not None, "the script to end")
+            assert script.stdout.read() == "interrupted\n"
+            assert script.returncode == 0
+        finally:
+            script.kill()
     assert not (tmp_path / "store").exists()
 
 
