@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import threading
 
 import pandas as pd
@@ -208,6 +209,7 @@ def test_epoch_checkpoints_hold_the_weights_of_each_epoch(home, points):
     other = load_weights(experiment.path / "runs" / "2" / "checkpoints" / "final.safetensors")
     assert all(torch.equal(tensor, other[name]) for name, tensor in first.items())
     metadata = json.loads((folder / "epoch-1.json").read_text())
+    assert (metadata["torch"], metadata["python"]) == (torch.__version__, platform.python_version())
     assert metadata["epoch"] == 1
     assert metadata["metrics"]["train_loss"] == experiment.get_results(1)["train_loss"][0]
     experiment.end()
