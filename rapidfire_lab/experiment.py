@@ -341,7 +341,8 @@ class Experiment:
 
         They go to ``predictions_run<id>[_epoch<n>].csv``, or ``predictions_<checkpoint's name>_<hash of its
         address>.csv``, in the working folder: ``id`` and every output of ``compute_forward``, a row per example in the
-        order of the partition; what is no single value is a JSON list. A file of that name is replaced once the new
+        order of the partition; what is no single value is a JSON list, in which NaN is ``null`` and infinity ``1e999``
+        (``numpy.array(json.loads(cell), dtype=float)`` gives them back). A file of that name is replaced once the new
         one is whole. Where it cannot be written, what is computed is kept, and the same call goes on from there.
 
         Parameters

@@ -16,6 +16,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from pyarrow import parquet
 from safetensors.torch import load_file
 
 from rapidfire_lab import ConfigError, DataError, DataHandle, Experiment, JobError, NotFoundError, OperationError
@@ -393,21 +394,34 @@ def test_epochs_need_epoch_checkpoints_and_weights_a_commit(data, tmp_path, fold
 
 
 @on_two_slots
-def test_a_large_prediction_survives_kills_half_way(trained, tmp_path, folder):
-    rows, size = 100_000, 500
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process does not tell what it has had")
+def test_a_large_prediction_survives_kills_half_way_in_little_memory(trained, tmp_path, folder):
+    """Its outputs are 480 MB, of which each slot works on a part, and one puts all of them together."""
+    rows, size, wide = 100_000, 500, 400
     large = DataHandle({"predict": write_table(tmp_path / "large.csv", rows, 3, labels=False)})
-    config = {**KNOBS, "plain": True}
-    trained.run_predict(large, model_tag=checkpoint(trained), config=config, batch_size=size, wait=False)
+    arguments = {"model_tag": checkpoint(trained), "config": {**KNOBS, "plain": True, "wide": wide}}
+    arguments |= {"batch_size": size, "file_format": "parquet"}
+    before = most_memory()
+    trained.run_predict(large, **arguments, wait=False)
     job = last_job(trained)
     wait_until(lambda: minibatches(trained, job) >= 50, "a quarter of the prediction")
     kill("slot-0")
     wait_until(lambda: minibatches(trained, job) >= 100, "half of the prediction")
     kill("controller")
     trained.wait()
-    predicted = pd.read_csv(only_prediction(folder), converters={"logits": json.loads})
+    assert most_memory() - before < 200
+    predicted = parquet.read_table(only_prediction(folder))
     table = rows_of(large, "predict")
-    assert predicted["id"].tolist() == table["id"].tolist()
-    assert predicted["logits"].tolist() == plain_logits(table, load_file(checkpoint(trained)), size)
+    assert predicted["id"].to_pylist() == table["id"].tolist()
+    assert predicted["logits"].to_pylist() == plain_logits(table, load_file(checkpoint(trained)), size)
+    assert predicted["wide"][rows - 1].as_py() == predicted["logits"][rows - 1].as_py() * wide
+
+
+def most_memory():
+    """The most memory that any of the slots has ever had, in MB."""
+    processes = EngineClient().status()["processes"]
+    told = [Path(f"/proc/{pid}/status").read_text() for name, pid in processes.items() if name.startswith("slot-")]
+    return max(int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) for text in told) / 1_024
 
 
 def plain_logits(table, weights, size):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -211,4 +212,18 @@ def _batches(parts: list[Path], keep_going: Callable[[], None]) -> Iterator[pa.R
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
+    if not isinstance(value, list | dict):
+        return value
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _json(value) if "NaN" in text or "Infinity" in text else text
+
+
+def _json(value: Any) -> str:
+    """JSON, which knows neither NaN nor infinity: ``null``, and ``1e999``, which any parser of floats takes for it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "null" if math.isnan(value) else f"{'-' if value < 0 else ''}1e999"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_json(str(key))}: {_json(item)}' for key, item in value.items())}}}"
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import ROOT, wait_until
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process does not tell what it reads")
+
 _SCRIPT = """
 import sys, threading
 from pathlib import Path
