@@ -20,6 +20,7 @@ from pyarrow import parquet
 from safetensors.torch import load_file
 
 from rapidfire_lab import ConfigError, DataError, DataHandle, Experiment, JobError, NotFoundError, OperationError
+from rapidfire_lab.cli import main
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.errors import ObjectNotFoundError
 from tests import plain_inference
@@ -219,7 +220,7 @@ def test_what_is_kept_goes_on_for_the_same_weights_and_arguments_alone(trained, 
 def fail_to_write(experiment, data, **asked):
     """A prediction that is done but for its file: a folder comes into its place while the slots stand still."""
     processes = EngineClient().status()["processes"]
-    slots = [psutil.Process(processes[slot]) for slot in ("slot-0", "slot-1")]
+    slots = [psutil.Process(pid) for name, pid in processes.items() if name.startswith("slot-")]
     for slot in slots:
         slot.suspend()
     experiment.run_predict(data, **asked, wait=False)
@@ -309,9 +310,11 @@ def interrupt(_seconds):
 
 
 @on_two_slots
-def test_cancel_current_cancels_it(trained, data, folder):
+def test_cancel_current_cancels_it(trained, data, folder, capsys):
     trained.run_predict(data, **slow(trained, pause=0.5), wait=False)
     wait_until(lambda: last_job(trained).status == "running", "the prediction to begin")
+    assert main(["save", (folder / "saved").as_uri(), "--experiment", trained.name]) == 1
+    assert "predictions of inference are still under way" in capsys.readouterr().err
     trained.cancel_current()
     assert last_job(trained).status == "cancelled"
     assert list(folder.iterdir()) == []
@@ -388,7 +391,11 @@ def test_epochs_need_epoch_checkpoints_and_weights_a_commit(data, tmp_path, fold
         experiment.run_fit(data, {**LEAF, "user_knobs": {**KNOBS, "width": "many"}})
         with pytest.raises(OperationError, match=r"Run 2 \(failed\) has no weights yet"):
             experiment.run_predict(data, run_id=2)
+        job = fail_to_write(experiment, data, run_id=1)
+        left = experiment.path / "jobs" / str(job.job_id)
+        assert {path.name for path in left.iterdir()} >= {"parts", "weights.safetensors"}
         experiment.end()
+        assert {path.name for path in left.iterdir()} == {"job.log"}
         with pytest.raises(OperationError, match="has ended"):
             experiment.run_test(data, run_id=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -108,6 +109,7 @@ def test_s3_is_asked_for_a_checkpoint_once_and_again_when_it_has_changed(tmp_pat
         load_model(tag)
     put(clients[60], bucket, WEIGHTS, tmp_path)
     assert same(load_model(tag))
+    assert same(load_model(Path(tag)))
     first = find_model(tag)
     written = first.stat().st_mtime_ns
     assert same(load_model(tag))

@@ -157,8 +157,10 @@ class _Saving:
         self, saver: BaseLocalResultsSaver, project: str, experiment: str, timestamp: str | None, *, protect: bool
     ) -> None:
         root = saver.local_model_result_folder_path
-        self._name = f"{experiment}_{timestamp or new_timestamp(project, experiment, root)}"
-        self._folder = Path(root) / project / self._name / "results"
+        made = timestamp or new_timestamp(project, experiment, root)
+        self._name = f"{experiment}_{made}"
+        _, folder = ExperimentFolder.get_base_folder_paths(project, experiment, made, root)
+        self._folder = Path(folder) / "results"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._format = saver.file_format
         self._files = SavedFiles(self._folder.parent, protect=protect)

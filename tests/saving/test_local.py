@@ -142,7 +142,9 @@ def test_names_that_lead_elsewhere_are_refused_before_anything_is_written(root, 
         with pytest.raises(FolderNameError, match=message):
             PyTorchLocalModelSaver(root).save_model(model, *names)
         with pytest.raises(FolderNameError, match=message):
-            LocalResultsSaver(root).save_experiment_results(package, history, *names)
+            LocalResultsSaver(root).save_experiment_results(package, history, *names, TIMESTAMP)
+        with pytest.raises(FolderNameError, match=message):
+            PyTorchLocalModelLoader(root).load_model(*names, TIMESTAMP)
         with pytest.raises(FolderNameError, match=message):
             HyperParamSourceReporter(*names, TIMESTAMP, root)
     with pytest.raises(FolderNameError, match="experiment_timestamp"):
