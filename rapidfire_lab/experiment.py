@@ -684,17 +684,19 @@ class Experiment:
             saving = Artifacts(self._reader(), self._record(), store, epoch_checkpoints=save_epoch_checkpoints)
             saving.check()
         self._client.request(EndExperiment(request_id=new_request_id(), name=self.name))
-        self._wait_for_tracking()
-        print(f"Experiment {self.name} ended; its files are in {self.path}")
-        if saving is not None:
-            self._save(saving)
-
-    def _save(self, saving: Artifacts) -> None:
         try:
-            count = saving.save()
+            self._wait_for_tracking()
+            print(f"Experiment {self.name} ended; its files are in {self.path}")
+            if saving is not None:
+                self._save(saving)
         except BaseException:
-            print("Not all artifacts are saved: the same call of end() sends what is missing.")
+            if saving is not None:
+                print("Not all artifacts are saved: the same call of end() sends what is missing.")
             raise
+
+    @staticmethod
+    def _save(saving: Artifacts) -> None:
+        count = saving.save()
         print(*saving.left_out, f"{count} files are saved in {saving.address}", sep="\n")
 
     def _wait_for_tracking(self) -> None:

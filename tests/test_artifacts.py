@@ -238,13 +238,22 @@ def test_what_may_not_be_saved_ends_nothing(home, bucket, clients):  # noqa: F81
     assert experiment._record().status == "ended"
 
 
-def test_an_end_that_could_not_save_is_made_up_for(ended, bucket, proxy, capsys):  # noqa: F811
+def interrupt(_):
+    raise KeyboardInterrupt
+
+
+def test_an_end_that_could_not_save_is_made_up_for(ended, bucket, proxy, capsys, monkeypatch):  # noqa: F811
     proxy.begin({9: "deny"})
     with pytest.raises(StorageError, match="access is denied"):
         ended.end(f"s3://{bucket}")
     assert "the same call of end() sends what is missing" in capsys.readouterr().out
     assert read_manifest(open_store(f"s3://{bucket}"), "ended") is None
     proxy.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(Experiment, "_wait_for_tracking", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ended.end(f"s3://{bucket}")
+    assert "the same call of end() sends what is missing" in capsys.readouterr().out
     ended.end(f"s3://{bucket}")
     assert contents(open_store(f"s3://{bucket}"), "ended")
 
