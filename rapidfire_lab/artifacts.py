@@ -8,10 +8,11 @@
       spec.json, spec/                 source of the MLSpec
       runs/<run_id>/run.log, metrics.csv, checkpoints/final.*, checkpoints/epoch-<n>.*
       jobs/<job_id>/job.log            of tests and predictions
-      predictions/                     what run_predict wrote, wherever that is
+      predictions/                     what run_predict wrote, wherever that is, unless it is another file by now
       manifest.json                    SHA-256 and size of all of these; stored last
 
-Nothing local is changed. Secrets in configs are hidden, as everywhere where others may look.
+Nothing local is changed. Of deleted runs there are the lines in log and operations alone. Secrets in configs are
+hidden, as everywhere where others may look.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from rapidfire_lab.errors import ObjectNotFoundError, OperationError, StorageErr
 from rapidfire_lab.inference import test_results
 from rapidfire_lab.journal import MetricPoint
 from rapidfire_lab.results import epoch_results, operations, runs_info
-from rapidfire_lab.storage import Options, open_store, publish
+from rapidfire_lab.storage import Options, digest_of, open_store, publish, url_of
 from rapidfire_lab.storage.display import shown
+from rapidfire_lab.storage.local import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,27 +42,33 @@ if TYPE_CHECKING:
 
 OWNER = "experiment.json"
 
-_PLACES = (
-    "spec.json",
-    "spec/**/*",
-    "runs/*/run.log",
-    "jobs/*/job.log",
-    "runs/*/checkpoints/final.*",
-)
-_EPOCHS = "runs/*/checkpoints/epoch-*"
+_PLACES = ("spec.json", "spec/**/*", "jobs/*/job.log")
+_OF_RUN = ("run.log", "checkpoints/final.*")
+_EPOCHS = "checkpoints/epoch-*"
 
 
-def open_artifact_store(url: str, endpoint_url: str | None = None) -> Store:
+def open_artifact_store(url: str | Path, endpoint_url: str | None = None) -> Store:
     """Open the place that a user names for artifacts.
 
     Raises
     ------
     StorageError
-        When it is no URL of a place: a bucket's bare name could be a folder's as well.
+        When it is no URL of a place (a bucket's bare name could be a folder's as well), or that of a file.
     """
-    if "://" not in str(url):
-        raise StorageError(f"{url!r} is no URL of a bucket: write s3://{str(url).strip('/') or 'bucket/prefix'}")
-    return open_store(url, endpoint_url=endpoint_url)
+    if url_of(url) is None:
+        written = str(url).strip("/") if isinstance(url, str) else ""
+        folder = f", or {Path(url).as_uri()} for a folder" if str(url).startswith("/") else ""
+        raise StorageError(f"{str(url)!r} is no URL of a bucket: write s3://{written or 'bucket/prefix'}{folder}")
+    store = open_store(url, endpoint_url=endpoint_url)
+    if isinstance(store, LocalStore):
+        _refuse_file(store.folder)
+    return store
+
+
+def _refuse_file(folder: Path) -> None:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise StorageError(f"{there} is a file: give the URL of a folder or bucket for the artifacts")
 
 
 class Artifacts:
@@ -83,7 +91,9 @@ class Artifacts:
         self._journal = journal
         self._experiment = experiment
         self._store = store
-        self._places = (*_PLACES, _EPOCHS) if epoch_checkpoints else _PLACES
+        self._of_run = (*_OF_RUN, _EPOCHS) if epoch_checkpoints else _OF_RUN
+        self.left_out: list[str] = []
+        """What was not saved, and why, after `save`."""
 
     @property
     def address(self) -> str:
@@ -145,18 +155,28 @@ class Artifacts:
     def _kept(self, made: Path) -> dict[str, Path]:
         """Files of the experiment's folder, with copies of those that would give secrets away."""
         root = Path(self._experiment.path)
-        found = (path for place in self._places for path in sorted(root.glob(place)) if _is_plain(root, path))
+        # A deleted run's log stays where it is, for who deleted it by mistake.
+        places = [*_PLACES, *(f"runs/{run.run_id}/{place}" for run in self._runs() for place in self._of_run)]
+        found = (path for place in places for path in sorted(root.glob(place)) if _is_plain(root, path))
         return {path.relative_to(root).as_posix(): _without_secrets(path, made / "metadata") for path in found}
 
     def _predictions(self) -> dict[str, Path]:
-        """Files that are still there; of two with one name, in different folders, the later has its job's number."""
+        """Files that are what was written; of two with one name, in two folders, the later has its job's number."""
+        jobs = [job for job in self._journal.jobs(self._experiment.id) if job.status == "completed" and job.target]
+        latest = {Path(job.target or ""): job for job in jobs}
         files: dict[str, Path] = {}
-        for job in self._journal.jobs(self._experiment.id):
-            path = Path(job.target or "")
-            if job.status == "completed" and job.target and path.is_file():
+        self.left_out = []
+        for path, job in latest.items():
+            why = _why_not(path, job.target_sha256)
+            if why is None:
                 name = f"predictions/{path.name}"
-                files[name if files.get(name, path) == path else f"predictions/{job.job_id}/{path.name}"] = path
+                files[name if name not in files else f"predictions/{job.job_id}/{path.name}"] = path
+            else:
+                self.left_out.append(f"{path} of prediction {job.job_id} is not saved: {why}")
         return files
+
+    def _runs(self) -> list[RunRecord]:
+        return [run for run in self._journal.runs(self._experiment.id) if run.status != "deleted"]
 
     def _made(self, folder: Path) -> dict[str, Path]:
         """Files of what the journal knows."""
@@ -170,7 +190,7 @@ class Artifacts:
 
     def _tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
         experiment = self._experiment.id
-        runs = [run for run in self._journal.runs(experiment) if run.status != "deleted"]
+        runs = self._runs()
         yield "metrics.csv", epoch_results(self._journal, runs)
         yield "tests.csv", test_results(self._journal.jobs(experiment))
         yield "runs.csv", _in_json(runs_info(self._journal, experiment, runs), "config")
@@ -189,6 +209,15 @@ class Artifacts:
             lines += page
         rows = [(line.time, line.level, line.run_id, line.message) for line in lines]
         return pd.DataFrame(rows, columns=["time", "level", "run_id", "message"]).astype({"run_id": "Int64"})
+
+
+def _why_not(path: Path, sha256: str | None) -> str | None:
+    """Why a prediction's file is not taken; None if it is what was written, as far as is known."""
+    if not path.is_file():
+        return "it is gone"
+    if sha256 is not None and digest_of(path).sha256 != sha256:
+        return "another file is there by now, which is not what was predicted"
+    return None
 
 
 def _is_plain(root: Path, path: Path) -> bool:

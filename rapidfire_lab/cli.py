@@ -356,9 +356,12 @@ def _save(chosen: argparse.Namespace) -> int:
         experiment = _experiment(journal, chosen.experiment)
         if active := journal.active_run_ids(experiment.id):
             raise OperationError(f"runs {', '.join(map(str, active))} of {experiment.name} are still training")
+        if any(job.is_open for job in journal.jobs(experiment.id)):
+            raise OperationError(f"tests or predictions of {experiment.name} are still under way")
         saving = Artifacts(journal, experiment, store, epoch_checkpoints=chosen.epoch_checkpoints)
         saving.check()
-        print(f"{saving.save()} files are saved in {saving.address}")
+        count = saving.save()
+        print(*saving.left_out, f"{count} files are saved in {saving.address}", sep="\n")
     return 0
 
 

@@ -140,13 +140,15 @@ class Experiment:
 
         Raises
         ------
-        ConfigError, DataError
-            Before anything is trained, when a config or the data cannot be used.
+        ConfigError, DataError, SpecError
+            Before anything is trained, when a config, the data or a metric's name cannot be used.
         OperationError
             When the experiment has ended, or a search fails while it is waited for: its metric is none of the runs'.
         """
         _check_fit_arguments(data_handle, seed, num_chunks)
         self._refuse_changed_spec()
+        if self._source:
+            self._source.refuse_reserved_metrics()
         leaves = expand(ml_config)
         searches = [self._definition(search, data_handle) for search in searches_in(ml_config)]
         data = data_handle.download(self._client.home.data)
@@ -339,9 +341,11 @@ class Experiment:
     ) -> Path | None:
         """Predict for the ``predict`` partition, on all slots that are free, while runs train on.
 
-        They go to ``predictions_run<id>[_epoch<n>].csv``, or ``predictions_<name of the checkpoint>.csv``, in the
-        working folder: ``id`` and every output of ``compute_forward``, a row per example in the order of the
-        partition; what is no single value is a JSON list. A file of that name is replaced once the new one is whole.
+        They go to ``predictions_run<id>[_epoch<n>].csv``, or ``predictions_<checkpoint's name>_<hash of its
+        address>.csv``, in the working folder: ``id`` and every output of ``compute_forward``, a row per example in the
+        order of the partition; what is no single value is a JSON list, in which NaN is ``null`` and infinity ``1e999``
+        (``numpy.array(json.loads(cell), dtype=float)`` gives them back). A file of that name is replaced once the new
+        one is whole. Where it cannot be written, what is computed is kept, and the same call goes on from there.
 
         Parameters
         ----------
@@ -688,7 +692,7 @@ class Experiment:
 
     def end(
         self,
-        artifacts_bucket: str | None = None,
+        artifacts_bucket: str | Path | None = None,
         save_epoch_checkpoints: bool = False,  # noqa: FBT001, FBT002 - positional in the API that users come from
         *,
         endpoint_url: str | None = None,
@@ -722,18 +726,20 @@ class Experiment:
             saving = Artifacts(self._reader(), self._record(), store, epoch_checkpoints=save_epoch_checkpoints)
             saving.check()
         self._client.request(EndExperiment(request_id=new_request_id(), name=self.name))
-        self._wait_for_tracking()
-        print(f"Experiment {self.name} ended; its files are in {self.path}")
-        if saving is not None:
-            self._save(saving)
-
-    def _save(self, saving: Artifacts) -> None:
         try:
-            count = saving.save()
+            self._wait_for_tracking()
+            print(f"Experiment {self.name} ended; its files are in {self.path}")
+            if saving is not None:
+                self._save(saving)
         except BaseException:
-            print("Not all artifacts are saved: the same call of end() sends what is missing.")
+            if saving is not None:
+                print("Not all artifacts are saved: the same call of end() sends what is missing.")
             raise
-        print(f"{count} files are saved in {saving.address}")
+
+    @staticmethod
+    def _save(saving: Artifacts) -> None:
+        count = saving.save()
+        print(*saving.left_out, f"{count} files are saved in {saving.address}", sep="\n")
 
     def _wait_for_tracking(self) -> None:
         deadline = time.monotonic() + _TRACKING_SECONDS

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HOME_VARIABLE = "RAPIDFIRE_LAB_HOME"
 
@@ -71,6 +73,22 @@ def link_or_copy(source: Path, target: Path) -> None:
         return
     temporary.replace(target)
     temporary.unlink(missing_ok=True)  # renaming one link of a file to another link of it does nothing
+
+
+@contextlib.contextmanager
+def alone_at(path: Path) -> Iterator[None]:
+    """Let threads and processes of this machine that come to the same file or folder take turns.
+
+    A file is made where it is missing. On a disk without locks nobody waits.
+    """
+    flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

@@ -17,7 +17,7 @@ from rapidfire_lab.engine.client import new_request_id
 from rapidfire_lab.engine.protocol import JobKind, SubmitJob
 from rapidfire_lab.errors import ConfigError, DataError, JobError
 from rapidfire_lab.model_files import find_model
-from rapidfire_lab.storage import digest_of
+from rapidfire_lab.storage import digest_of, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -63,7 +63,7 @@ class JobRequest:
             batch_size=_whole("batch_size", batch_size),
             run_id=None if run_id is None else _whole("run_id", run_id),
             epoch=None if epoch_checkpoint is None else _whole("epoch_checkpoint", epoch_checkpoint),
-            model_tag=None if model_tag is None else str(model_tag),
+            model_tag=None if model_tag is None else url_of(model_tag) or str(model_tag),
             config=None if config is None else normalise_for_inference(config),
             folder=_folder_for_predictions() if kind == "predict" else None,
             file_format="parquet" if file_format == "parquet" else "csv",

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import math
 import numbers
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from rapidfire_lab.configs.named_metrics import COLUMNS_OF_TESTS, RESERVED_METRICS
 from rapidfire_lab.errors import RapidfireLabError, SpecError
 
 if TYPE_CHECKING:
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
 
     from rapidfire_lab.spec import Mode
     from rapidfire_lab.worker.hooks import Hooks
-
-
-RESERVED_METRICS = ("loss", "minibatch_loss", "train_loss", "val_loss", "learning_rate", "run_id", "epoch", "step")
-"""Names of the engine's own metrics, which custom metrics cannot have; nor can they those of named metrics in use."""
 
 
 class NonFiniteLossError(RapidfireLabError):
@@ -125,12 +123,15 @@ class EpochMetrics:
             return {}
         frame = pd.DataFrame(self._rows)
         if not hooks.has("aggregate_metrics"):
-            return {str(name): self._sum(frame[name]) for name in frame.select_dtypes("number")}
+            summed = {str(name): self._sum(frame[name]) for name in frame.select_dtypes("number")}
+            _leave_columns_of_tests("compute_metrics", summed, mode)
+            return summed
         aggregated = hooks.aggregate_metrics(frame, mode)
         if not isinstance(aggregated, dict):
             message = f"aggregate_metrics must return a dictionary, not {type(aggregated).__name__}."
             raise SpecError(message)
         self._refuse_reserved("aggregate_metrics", aggregated)
+        _leave_columns_of_tests("aggregate_metrics", aggregated, mode)
         return {str(name): _as_float(name, value) for name, value in aggregated.items()}
 
     def _sum(self, column: pd.Series) -> float:
@@ -171,6 +172,17 @@ class EpochMetrics:
         metrics._hits.update({name: tuple(pair) for name, pair in plain["hits"].items()})
         metrics._rows = [{name: _restored(value) for name, value in row.items()} for row in plain["rows"]]
         return metrics
+
+
+def _leave_columns_of_tests(hook: str, metrics: Mapping[str, Any], mode: Mode) -> None:
+    taken = sorted(set(COLUMNS_OF_TESTS).intersection(metrics))
+    if not taken:
+        return
+    message = f"{hook} gives a metric the name {taken[0]!r}, which is a column of the table of tests"
+    if mode == "test":
+        raise SpecError(f"{message}; choose another.")
+    # No training is lost over what only a test minds.
+    warnings.warn(f"{message}: run_test will refuse it.", stacklevel=2)
 
 
 def _plain_value(value: Any) -> Any:

@@ -10,12 +10,10 @@ import pickle
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from rapidfire_lab.errors import DataError, ObjectNotFoundError
-from rapidfire_lab.files import home_folder
-from rapidfire_lab.storage import fingerprint, open_store
+from rapidfire_lab.files import home_folder, write_private
+from rapidfire_lab.storage import digest_of, fingerprint, open_store, path_of, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,12 +58,10 @@ def find_model(model_tag: str | Path) -> Path:
     StorageError
         When there is none, or it cannot be fetched.
     """
-    tag = str(model_tag)
-    if tag.startswith("file://"):
-        tag = url2pathname(urlsplit(tag).path)
-    if "://" in tag:
-        return _fetch(tag)
-    path = Path(tag).expanduser().absolute()
+    address = url_of(model_tag)
+    if address is not None and not address.startswith("file://"):
+        return _fetch(address)
+    path = path_of(address) if address is not None else Path(model_tag).expanduser().absolute()
     if path.suffix == ".json":  # what goes with one of our own
         path = path.with_suffix(_WEIGHTS)
     if not path.is_file():
@@ -86,11 +82,23 @@ def _fetch(address: str) -> Path:
         raise ObjectNotFoundError(message)
     version = hashlib.sha256(f"{store.address(name)} {fingerprint([found])}".encode()).hexdigest()[:32]
     cached = home_folder() / "models" / version / name
-    if not (cached.is_file() and cached.stat().st_size == found.size):
+    if not _is_whole(cached, found.size):
         for level in (cached.parent.parent, cached.parent):
             level.mkdir(mode=0o700, parents=True, exist_ok=True)
         store.get(name, cached)
+        write_private(_checksum(cached), digest_of(cached).sha256.encode())
     return cached
+
+
+def _is_whole(cached: Path, size: int) -> bool:
+    """Whether a file is what was fetched: it may have been damaged, or written to, since."""
+    if not (cached.is_file() and cached.stat().st_size == size and _checksum(cached).is_file()):
+        return False
+    return digest_of(cached).sha256 == _checksum(cached).read_text().strip()
+
+
+def _checksum(cached: Path) -> Path:
+    return cached.with_name(f"{cached.name}.sha256")
 
 
 def read_model(path: Path, *, allow_pickle: bool = False) -> Any:
@@ -132,17 +140,27 @@ def tensors_of(loaded: Any, path: Path) -> Mapping[str, Any]:
     Raises
     ------
     DataError
-        When there are none.
+        When there are none, or several under different names.
     """
-    import torch
-
-    found = loaded
-    if isinstance(loaded, dict):
-        found = next((loaded[key] for key in _INSIDE if isinstance(loaded.get(key), dict)), loaded)
-    if isinstance(found, dict) and any(isinstance(value, torch.Tensor) for value in found.values()):
-        return found
+    inside = {key: loaded[key] for key in _INSIDE if _has_tensors(loaded.get(key))} if isinstance(loaded, dict) else {}
+    if len({id(found) for found in inside.values()}) > 1:
+        message = (
+            f"{path} holds weights under {' and '.join(map(repr, inside))}, of which any could be meant. Save the one "
+            "that you want in a file of its own."
+        )
+        raise DataError(message)
+    found = next(iter(inside.values()), loaded)
+    if _has_tensors(found):
+        weights: dict[str, Any] = found
+        return weights
     message = (
         f"{path} holds no weights by name. Expected is a state_dict, or a dictionary that has one under "
         f"{' or '.join(map(repr, _INSIDE))}."
     )
     raise DataError(message)
+
+
+def _has_tensors(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, dict) and any(isinstance(item, torch.Tensor) for item in value.values())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rapidfire_lab.configs.named_metrics import COLUMNS_OF_TESTS, RESERVED_METRICS
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.spec import HOOK_PARAMETERS, REQUIRED_HOOKS
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPEC_CLASS = "MLSpec"
+_METRIC_HOOKS = ("compute_metrics", "aggregate_metrics")
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _RENAMED_HOOKS = {"initialize_worker": "initialize_run"}
 
 
@@ -64,6 +67,27 @@ class SpecSource:
     def has_hook(self, name: str) -> bool:
         """Whether the spec class defines a hook itself, or inherits it from a class in its files."""
         return name in _methods(self.spec_class(), _classes(*self.sources.values()))[0]
+
+    def refuse_reserved_metrics(self) -> None:
+        """Look for names that no custom metric can have, as far as they stand in what the hooks for metrics return.
+
+        Raises
+        ------
+        SpecError
+            For the first, naming the line: better now than once something is trained, or tested.
+        """
+        methods, _ = _methods(self.spec_class(), _classes(*self.sources.values()))
+        for hook in (name for name in _METRIC_HOOKS if name in methods):
+            # What goes on to aggregate_metrics is in no table.
+            is_last = hook == _METRIC_HOOKS[-1] or _METRIC_HOOKS[-1] not in methods
+            reserved = (*RESERVED_METRICS, *(COLUMNS_OF_TESTS if is_last else ()))
+            for name, line in _returned_keys(methods[hook]):
+                if name in reserved:
+                    message = (
+                        f"{self.path}, line {line}: {hook} gives a metric the name {name!r}, which the engine uses "
+                        "itself; choose another."
+                    )
+                    raise SpecError(message)
 
     def spec_class(self) -> str:
         """Name of the spec class in the main file."""
@@ -184,6 +208,17 @@ def _is_plain(node: ast.ClassDef) -> bool:
     """Whether a class has just the methods that are written in it: no decorator, metaclass, assignment or branch."""
     plain = (ast.FunctionDef, ast.Pass, ast.Expr)
     return not (node.decorator_list or node.keywords) and all(isinstance(item, plain) for item in node.body)
+
+
+def _returned_keys(method: ast.FunctionDef) -> Iterator[tuple[str, int]]:
+    """Keys, with their lines, of the dictionaries that stand in a method's return statements."""
+    nodes: list[ast.AST] = list(method.body)
+    for node in nodes:
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Dict):
+            constants = [key for key in node.value.keys if isinstance(key, ast.Constant)]
+            yield from ((str(key.value), key.lineno) for key in constants)
+        elif not isinstance(node, _SCOPES):
+            nodes += ast.iter_child_nodes(node)
 
 
 def _base_name(node: ast.expr) -> str:

@@ -8,6 +8,7 @@ import {
   ICloneCheck,
   IEngineStatus,
   IEvent,
+  IJob,
   ILogText,
   IMetric,
   IOperation,
@@ -109,6 +110,10 @@ export class RestApi {
     query: IPageQuery
   ): Promise<IPage<IOperation>> {
     return this._get(inExperiment(experiment, 'operations'), { ...query });
+  }
+
+  jobs(experiment: string): Promise<{ jobs: IJob[] }> {
+    return this._get(inExperiment(experiment, 'jobs'));
   }
 
   operate(

@@ -13,6 +13,7 @@ import {
   ICloneCheck,
   IEngineStatus,
   IEvent,
+  IJob,
   IExperiment,
   ILogText,
   IMetric,
@@ -213,6 +214,10 @@ export class RunService implements IRunService {
     query: IPageQuery
   ): Promise<IPage<IOperation>> {
     return this._api.operations(experiment, query);
+  }
+
+  async jobs(experiment: string): Promise<IJob[]> {
+    return (await this._api.jobs(experiment)).jobs;
   }
 
   log(experiment: string, runId: number, offset: number): Promise<ILogText> {

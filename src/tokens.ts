@@ -280,6 +280,35 @@ export interface IOperation {
   result: string;
 }
 
+/** A test or a prediction. */
+export interface IJob {
+  /** Counts within the experiment. */
+  job_id: number;
+  kind: 'test' | 'predict';
+
+  /** Whose weights it uses; null with a model tag. */
+  run_id: number | null;
+
+  /** null for the last commit. */
+  epoch: number | null;
+  model_tag: string | null;
+  rows: number;
+  status: 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
+
+  /** From 0 to 1. */
+  progress: number;
+
+  /** Of a completed test; null stands for NaN. */
+  metrics: { [name: string]: number | null } | null;
+
+  /** File that a prediction is written to. */
+  target: string | null;
+  error: string | null;
+  created: number;
+  started: number | null;
+  ended: number | null;
+}
+
 /** A page of a log, oldest line first. */
 export interface IPage<T> {
   items: T[];
@@ -430,6 +459,9 @@ export interface IRunService extends IDisposable {
   series(experiment: string, query: ISeriesQuery): Promise<ISeriesAnswer>;
   events(experiment: string, query: IPageQuery): Promise<IPage<IEvent>>;
   operations(experiment: string, query: IPageQuery): Promise<IPage<IOperation>>;
+
+  /** Tests and predictions, newest first. */
+  jobs(experiment: string): Promise<IJob[]>;
 
   /** @param offset - In bytes; a negative one counts from the end. */
   log(experiment: string, runId: number, offset: number): Promise<ILogText>;

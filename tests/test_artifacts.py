@@ -113,6 +113,34 @@ def test_everything_is_saved_and_a_repetition_sends_nothing(ended, bucket, proxy
     assert not [line for line in proxy.seen if not line.startswith(("GET", "HEAD"))]
 
 
+def test_a_prediction_that_was_replaced_is_not_saved_and_a_deleted_run_neither(
+    home,
+    points,
+    tmp_path,
+    monkeypatch,
+    capsys,
+):
+    experiment = Experiment(SPEC, "replaced")
+    experiment.run_fit(points, [paced_config(width, epochs=1) for width in (4, 5, 6)])
+    rows = DataHandle({"predict": points.locators["validation"]})
+    monkeypatch.chdir(tmp_path)
+    written = [experiment.run_predict(rows, run_id=run_id) for run_id in (1, 2, 3, 2)]
+    written[0].write_text("id\n1\n")  # as another experiment's prediction would
+    written[2].unlink()
+    experiment.delete(3)
+    capsys.readouterr()
+    experiment.end(Path(f"file://{tmp_path}/saved"))
+    told = capsys.readouterr().out
+    assert f"{written[0]} of prediction 1 is not saved: another file is there by now" in told
+    assert f"{written[2]} of prediction 3 is not saved: it is gone" in told
+    assert told.count("is not saved") == 2
+    saved = contents(open_store(tmp_path / "saved"), "replaced")
+    assert {key for key in saved if key.startswith("predictions/")} == {"predictions/predictions_run2.csv"}
+    assert saved["predictions/predictions_run2.csv"] == written[1].read_bytes()
+    assert (experiment.path / "runs/3/run.log").exists()
+    assert not [key for key in saved if key.startswith("runs/3/")]
+
+
 def test_tables_are_what_the_notebook_shows(ended, artifacts):
     saving, store = artifacts(ended)
     saving.save()
@@ -197,6 +225,10 @@ def test_what_may_not_be_saved_ends_nothing(home, bucket, clients):  # noqa: F81
         experiment.end("s3://no-such-bucket")
     with pytest.raises(StorageError, match=f"write s3://{bucket}"):
         experiment.end(bucket)
+    with pytest.raises(StorageError, match=r"paced\.py is a file: give the URL of a folder or bucket"):
+        experiment.end(SPEC.as_uri())
+    with pytest.raises(StorageError, match="or file:///here for a folder"):
+        experiment.end("/here")
     for url, endpoint in ((f"s3://me:{HUSH}@{bucket}", None), (f"s3://{bucket}", f"http://me:{HUSH}@127.0.0.1:1")):
         with pytest.raises(StorageError, match="leave it out") as caught:
             experiment.end(url, endpoint_url=endpoint)
@@ -206,13 +238,22 @@ def test_what_may_not_be_saved_ends_nothing(home, bucket, clients):  # noqa: F81
     assert experiment._record().status == "ended"
 
 
-def test_an_end_that_could_not_save_is_made_up_for(ended, bucket, proxy, capsys):  # noqa: F811
+def interrupt(_):
+    raise KeyboardInterrupt
+
+
+def test_an_end_that_could_not_save_is_made_up_for(ended, bucket, proxy, capsys, monkeypatch):  # noqa: F811
     proxy.begin({9: "deny"})
     with pytest.raises(StorageError, match="access is denied"):
         ended.end(f"s3://{bucket}")
     assert "the same call of end() sends what is missing" in capsys.readouterr().out
     assert read_manifest(open_store(f"s3://{bucket}"), "ended") is None
     proxy.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(Experiment, "_wait_for_tracking", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ended.end(f"s3://{bucket}")
+    assert "the same call of end() sends what is missing" in capsys.readouterr().out
     ended.end(f"s3://{bucket}")
     assert contents(open_store(f"s3://{bucket}"), "ended")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import threading
 
 import pandas as pd
@@ -208,6 +209,7 @@ def test_epoch_checkpoints_hold_the_weights_of_each_epoch(home, points):
     other = load_weights(experiment.path / "runs" / "2" / "checkpoints" / "final.safetensors")
     assert all(torch.equal(tensor, other[name]) for name, tensor in first.items())
     metadata = json.loads((folder / "epoch-1.json").read_text())
+    assert (metadata["torch"], metadata["python"]) == (torch.__version__, platform.python_version())
     assert metadata["epoch"] == 1
     assert metadata["metrics"]["train_loss"] == experiment.get_results(1)["train_loss"][0]
     experiment.end()
@@ -283,4 +285,30 @@ def test_results_are_a_plain_dataframe(home, points):
     frame = experiment.get_results()
     assert isinstance(frame, pd.DataFrame)
     assert frame["val_loss"].dtype == "float64"
+    experiment.end()
+
+
+METRIC = """
+from paced import MLSpec as Paced
+
+class MLSpec(Paced):
+    def compute_metrics(self, loss, outputs, minibatch, cfg, mode):
+        return {%s: 1.0}
+"""
+
+
+def test_a_metric_with_the_name_of_a_column_of_tests_costs_no_training(home, points, tmp_path):
+    spec = tmp_path / "spec.py"
+    (tmp_path / "paced.py").write_bytes(SPEC.read_bytes())
+    spec.write_text(METRIC % "'rows'")
+    experiment = Experiment(spec, "plain-name")
+    with pytest.raises(SpecError, match=r"spec\.py, line 6: compute_metrics gives a metric the name 'rows'"):
+        experiment.run_fit(points, paced_config(epochs=1))
+    assert experiment.runs() == []
+    experiment.end()
+    spec.write_text(METRIC % "'ro' + 'ws'")
+    experiment = Experiment(spec, "computed-name")
+    experiment.run_fit(points, paced_config(epochs=1))
+    assert [run.status for run in experiment.runs()] == ["completed"]
+    assert "run_test will refuse it" in (experiment.path / "runs" / "1" / "run.log").read_text()
     experiment.end()

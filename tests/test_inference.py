@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
+import os
+import re
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
+from pyarrow import parquet
 from safetensors.torch import load_file
 
 from rapidfire_lab import ConfigError, DataError, DataHandle, Experiment, JobError, NotFoundError, OperationError
+from rapidfire_lab.cli import main
+from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.errors import ObjectNotFoundError
 from tests import plain_inference
 from tests.conftest import SPECS, engine_home, kill, wait_until
@@ -94,7 +103,7 @@ def pathway(experiment, which):
         "tag": (
             {"model_tag": str(epoch), "config": config},
             epoch,
-            "predictions_epoch-1",
+            f"predictions_epoch-1_{hashlib.sha256(str(epoch).encode()).hexdigest()[:8]}",
         ),
     }
     return ways[which]
@@ -144,6 +153,94 @@ def read_predictions(path):
     return frame.to_dict("records")
 
 
+def only_prediction(folder):
+    [path] = folder.glob("predictions_*")
+    return path
+
+
+@on_two_slots
+def test_checkpoints_of_one_name_have_predictions_of_their_own(trained, data, folder):
+    other = folder / "elsewhere" / "epoch-1.safetensors"
+    other.parent.mkdir()
+    shutil.copy(checkpoint(trained, "epoch-1"), other)
+    arguments, _, _ = pathway(trained, "tag")
+    paths = [trained.run_predict(data, **{**arguments, "model_tag": tag}) for tag in (arguments["model_tag"], other)]
+    assert paths[0] != paths[1]
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert trained.run_predict(data, **{**arguments, "model_tag": "elsewhere/epoch-1.safetensors"}) == paths[1]
+
+
+@on_two_slots
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_a_prediction_that_cannot_be_written_in_the_end_goes_on_from_what_is_done(trained, data, folder, file_format):
+    asked = {**pathway(trained, "tag")[0], "batch_size": SIZE, "file_format": file_format}
+    first = fail_to_write(trained, data, **asked)
+    message = r"predictions_epoch-1_\w+\.\w+ cannot be written .* It is a folder: rename .* run_predict again"
+    assert re.search(message, first.error)
+    done = parts_done(trained, first)
+    assert len(done) == -(-ROWS // SIZE)
+    (folder / "elsewhere").mkdir()
+    os.chdir(folder / "elsewhere")
+    path = trained.run_predict(data, **asked)
+    assert path == folder / "elsewhere" / Path(first.target).name
+    again = last_job(trained)
+    assert (again.id, again.status, again.error) == (first.id, "completed", None)
+    assert again.target_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert parts_done(trained, first)[:-1] == done  # under the leases of before
+    expected = plain_inference.predictions(
+        plain_spec(), LEAF, load_file(checkpoint(trained, "epoch-1")), rows_of(data, "predict"), SIZE
+    )
+    assert read_predictions(path) == expected
+    assert not (trained.path / "jobs" / str(first.job_id) / "parts").exists()
+
+
+def parts_done(experiment, job):
+    with experiment.reader() as journal:
+        return [(part.part, part.lease) for part in journal.parts(job.id) if part.state == "done"]
+
+
+@on_two_slots
+def test_what_is_kept_goes_on_for_the_same_weights_and_arguments_alone(trained, data, folder):
+    asked = {"run_id": 1, "batch_size": SIZE}
+    first = fail_to_write(trained, data, **asked)
+    other = trained.run_predict(data, run_id=1, batch_size=SIZE + 1) and last_job(trained)
+    assert other.id > first.id
+    weights = Path(first.weights)
+    kept = weights.read_bytes()
+    weights.unlink()
+    weights.write_bytes(checkpoint(trained, "epoch-1").read_bytes())
+    trained.run_predict(data, **asked)
+    assert last_job(trained).id > other.id
+    weights.write_bytes(kept)  # a copy, as on a disk without links
+    trained.run_predict(data, **asked)
+    with trained.reader() as journal:
+        assert journal.job(first.id).status == "completed"
+
+
+def fail_to_write(experiment, data, **asked):
+    """A prediction that is done but for its file: a folder comes into its place while the slots stand still."""
+    processes = EngineClient().status()["processes"]
+    slots = [psutil.Process(pid) for name, pid in processes.items() if name.startswith("slot-")]
+    for slot in slots:
+        slot.suspend()
+    experiment.run_predict(data, **asked, wait=False)
+    target = Path(last_job(experiment).target)
+    target.mkdir()
+    for slot in slots:
+        slot.resume()
+    experiment.wait()
+    target.rmdir()
+    assert last_job(experiment).status == "failed"
+    return last_job(experiment)
+
+
+@on_two_slots
+def test_a_folder_in_the_place_of_a_prediction_is_told_at_once(trained, data, folder):
+    (folder / "predictions_run1.csv").mkdir()
+    with pytest.raises(OperationError, match=r"predictions_run1\.csv, which is a folder: rename it"):
+        trained.run_predict(data, run_id=1)
+
+
 def slow(experiment, **knobs):
     """Arguments for the run's final weights, with minibatches that take their time."""
     config = {**KNOBS, "named_metrics": ["top1_accuracy"], "pause": 0.02, **knobs}
@@ -172,7 +269,7 @@ def test_it_survives_the_deaths_of_a_slot_and_of_the_controller(trained, data, f
     expected = plain_inference.predictions(
         plain_spec(), LEAF, load_file(checkpoint(trained)), rows_of(data, "predict"), SIZE
     )
-    assert read_predictions(folder / "predictions_final.csv") == expected
+    assert read_predictions(only_prediction(folder)) == expected
     left = trained.path / "jobs" / str(job.job_id)
     assert [path.name for path in left.iterdir()] == ["job.log"]
 
@@ -213,9 +310,11 @@ def interrupt(_seconds):
 
 
 @on_two_slots
-def test_cancel_current_cancels_it(trained, data, folder):
+def test_cancel_current_cancels_it(trained, data, folder, capsys):
     trained.run_predict(data, **slow(trained, pause=0.5), wait=False)
     wait_until(lambda: last_job(trained).status == "running", "the prediction to begin")
+    assert main(["save", (folder / "saved").as_uri(), "--experiment", trained.name]) == 1
+    assert "predictions of inference are still under way" in capsys.readouterr().err
     trained.cancel_current()
     assert last_job(trained).status == "cancelled"
     assert list(folder.iterdir()) == []
@@ -232,6 +331,12 @@ def test_a_mistake_in_the_spec_fails_it_with_the_traceback(trained, data):
 def test_a_spec_that_kills_its_process_fails_it_in_the_end(trained, data):
     with pytest.raises(JobError, match=r"exited with code 1 while it worked on a part of this\. .* last of 3 attempts"):
         trained.run_predict(data, **slow(trained, fault="exit"))
+
+
+@on_two_slots
+def test_a_metric_with_the_name_of_a_column_fails_the_test_by_name(trained, data):
+    with pytest.raises(JobError, match=r"aggregate_metrics gives a metric the name 'model_tag', which is a column"):
+        trained.run_test(data, **slow(trained, metric="model_tag"))
 
 
 @on_two_slots
@@ -286,27 +391,44 @@ def test_epochs_need_epoch_checkpoints_and_weights_a_commit(data, tmp_path, fold
         experiment.run_fit(data, {**LEAF, "user_knobs": {**KNOBS, "width": "many"}})
         with pytest.raises(OperationError, match=r"Run 2 \(failed\) has no weights yet"):
             experiment.run_predict(data, run_id=2)
+        job = fail_to_write(experiment, data, run_id=1)
+        left = experiment.path / "jobs" / str(job.job_id)
+        assert {path.name for path in left.iterdir()} >= {"parts", "weights.safetensors"}
         experiment.end()
+        assert {path.name for path in left.iterdir()} == {"job.log"}
         with pytest.raises(OperationError, match="has ended"):
             experiment.run_test(data, run_id=1)
 
 
 @on_two_slots
-def test_a_large_prediction_survives_kills_half_way(trained, tmp_path, folder):
-    rows, size = 100_000, 500
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process does not tell what it has had")
+def test_a_large_prediction_survives_kills_half_way_in_little_memory(trained, tmp_path, folder):
+    """Its outputs are 480 MB, of which each slot works on a part, and one puts all of them together."""
+    rows, size, wide = 100_000, 500, 400
     large = DataHandle({"predict": write_table(tmp_path / "large.csv", rows, 3, labels=False)})
-    config = {**KNOBS, "plain": True}
-    trained.run_predict(large, model_tag=checkpoint(trained), config=config, batch_size=size, wait=False)
+    arguments = {"model_tag": checkpoint(trained), "config": {**KNOBS, "plain": True, "wide": wide}}
+    arguments |= {"batch_size": size, "file_format": "parquet"}
+    before = most_memory()
+    trained.run_predict(large, **arguments, wait=False)
     job = last_job(trained)
     wait_until(lambda: minibatches(trained, job) >= 50, "a quarter of the prediction")
     kill("slot-0")
     wait_until(lambda: minibatches(trained, job) >= 100, "half of the prediction")
     kill("controller")
     trained.wait()
-    predicted = pd.read_csv(folder / "predictions_final.csv", converters={"logits": json.loads})
+    assert most_memory() - before < 200
+    predicted = parquet.read_table(only_prediction(folder))
     table = rows_of(large, "predict")
-    assert predicted["id"].tolist() == table["id"].tolist()
-    assert predicted["logits"].tolist() == plain_logits(table, load_file(checkpoint(trained)), size)
+    assert predicted["id"].to_pylist() == table["id"].tolist()
+    assert predicted["logits"].to_pylist() == plain_logits(table, load_file(checkpoint(trained)), size)
+    assert predicted["wide"][rows - 1].as_py() == predicted["logits"][rows - 1].as_py() * wide
+
+
+def most_memory():
+    """The most memory that any of the slots has ever had, in MB."""
+    processes = EngineClient().status()["processes"]
+    told = [Path(f"/proc/{pid}/status").read_text() for name, pid in processes.items() if name.startswith("slot-")]
+    return max(int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) for text in told) / 1_024
 
 
 def plain_logits(table, weights, size):

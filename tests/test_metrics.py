@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rapidfire_lab.configs import Config, normalise
+from rapidfire_lab.configs.named_metrics import COLUMNS_OF_TESTS, RESERVED_METRICS
 from rapidfire_lab.errors import SpecError
-from rapidfire_lab.metrics import RESERVED_METRICS, EpochMetrics, correct_predictions
+from rapidfire_lab.metrics import EpochMetrics, correct_predictions
 from rapidfire_lab.worker.checkpoint import load_state, save_state
 from rapidfire_lab.worker.hooks import Hooks
 
@@ -26,7 +27,7 @@ class Bare:
 
 class Sums:
     def aggregate_metrics(self, metrics, cfg, mode):
-        return {"total": metrics["x"].sum(), "rows": len(metrics), "mode": float(mode == "train")}
+        return {"total": metrics["x"].sum(), "count": len(metrics), "mode": float(mode == "train")}
 
 
 def hooks(spec=Bare):
@@ -209,8 +210,21 @@ def test_names_of_the_engines_own_metrics_are_refused(name):
         results(metrics, spec)
 
 
+@pytest.mark.parametrize("name", COLUMNS_OF_TESTS)
+def test_columns_of_the_table_of_tests_are_refused_in_tests_alone(name):
+    spec = type("Spec", (), {"aggregate_metrics": lambda self, metrics: {name: 1.0}})
+    with pytest.raises(SpecError, match=f"aggregate_metrics gives a metric the name '{name}', which is a column"):
+        results(custom({"x": 1}), spec, "test")
+    with pytest.raises(SpecError, match=f"compute_metrics gives a metric the name '{name}', which is a column"):
+        results(custom({name: 1}), mode="test")
+    assert results(custom({name: 1, "x": 1}), Sums, "test")["total"] == 1.0
+    for mode in ("train", "validation"):
+        with pytest.warns(UserWarning, match=f"'{name}'.*run_test will refuse it"):
+            assert results(custom({name: 2}), mode=mode) == {name: 2.0}
+
+
 def test_aggregate_metrics_gets_a_table_of_minibatches():
-    assert results(custom({"x": 1}, {"x": 2}), Sums) == {"total": 3.0, "rows": 2.0, "mode": 1.0}
+    assert results(custom({"x": 1}, {"x": 2}), Sums) == {"total": 3.0, "count": 2.0, "mode": 1.0}
     assert results(custom({"x": 1}), Sums, "validation")["mode"] == 0.0
     assert results(EpochMetrics([]), Sums) == {}
 

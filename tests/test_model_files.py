@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -87,6 +88,14 @@ def test_weights_are_found_inside_of_a_training_scripts_checkpoint(tmp_path, key
     assert same(tensors_of(WEIGHTS, tmp_path))
 
 
+def test_weights_under_two_names_are_ambiguous(tmp_path):
+    other = {"weight": torch.zeros(2, 3), "bias": torch.ones(2)}
+    with pytest.raises(DataError, match="holds weights under 'state_dict' and 'model', of which any could be meant"):
+        tensors_of({"model": WEIGHTS, "state_dict": other}, tmp_path)
+    assert same(tensors_of({"model": WEIGHTS, "state_dict": WEIGHTS}, tmp_path))
+    assert same(tensors_of({"model": {"layers": 2}, "model_state_dict": WEIGHTS}, tmp_path))
+
+
 @pytest.mark.parametrize("loaded", [[1, 2], {"epoch": 3}, torch.ones(2)])
 def test_a_checkpoint_without_weights_is_told(tmp_path, loaded):
     with pytest.raises(DataError, match="no weights by name"):
@@ -100,11 +109,16 @@ def test_s3_is_asked_for_a_checkpoint_once_and_again_when_it_has_changed(tmp_pat
         load_model(tag)
     put(clients[60], bucket, WEIGHTS, tmp_path)
     assert same(load_model(tag))
+    assert same(load_model(Path(tag)))
     first = find_model(tag)
     written = first.stat().st_mtime_ns
     assert same(load_model(tag))
     assert first.stat().st_mtime_ns == written
     assert first.stat().st_mode & 0o777 == 0o600
+    content = first.read_bytes()
+    first.write_bytes(bytes(len(content)))  # as large as before, and damaged
+    assert same(load_model(tag))
+    assert first.read_bytes() == content
     other = {"weight": torch.zeros(2, 3), "bias": torch.ones(2)}
     put(clients[60], bucket, other, tmp_path)
     assert same(load_model(tag), other)

@@ -407,3 +407,38 @@ def test_nothing_of_the_spec_is_run(read, tmp_path):
     marker = tmp_path / "ran"
     read(f"open({str(marker)!r}, 'w')\nraise SystemExit\n" + spec_class())
     assert not marker.exists()
+
+
+# Names of metrics
+
+
+def metrics_spec(**returned):
+    hooks = "".join(f"    def {hook}(self, loss, outputs):\n{body}\n" for hook, body in returned.items())
+    return f"{spec_class()}{hooks}"
+
+
+@pytest.mark.parametrize(
+    ("returned", "name"),
+    [
+        ({"compute_metrics": "        return {'f1': 1, 'rows': 2}"}, "compute_metrics gives a metric the name 'rows'"),
+        ({"compute_metrics": "        if loss:\n            return {'loss': 1}\n        return {}"}, "name 'loss'"),
+        (
+            {"compute_metrics": "        return {'rows': 1}", "aggregate_metrics": "        return {'model_tag': 2}"},
+            "line 8: aggregate_metrics gives a metric the name 'model_tag'",
+        ),
+    ],
+)
+def test_names_that_no_metric_can_have_are_seen_in_what_the_hooks_return(read, returned, name):
+    with pytest.raises(SpecError, match=name):
+        read(metrics_spec(**returned)).refuse_reserved_metrics()
+
+
+def test_other_names_in_the_hooks_for_metrics_are_nobodys_business(read):
+    inner = "        def f():\n            return {'rows': 1}\n        a = {'rows': 2}\n        return {'f1': a}"
+    read(metrics_spec(compute_metrics=inner)).refuse_reserved_metrics()
+    aggregated = {
+        "compute_metrics": "        return {'rows': 1, **loss}",
+        "aggregate_metrics": "        return {'n': 1}",
+    }
+    read(metrics_spec(**aggregated)).refuse_reserved_metrics()
+    read(spec_class()).refuse_reserved_metrics()

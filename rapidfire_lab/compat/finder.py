@@ -6,13 +6,13 @@ import sys
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.compat.packages import PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from types import ModuleType
 
     Table = Mapping[str, Sequence[str]]
 
@@ -76,6 +76,8 @@ class BridgeFinder(MetaPathFinder, Loader):
         homes = self._table.get(module.__name__, ())
 
         def look_up(name: str) -> Any:
+            if name == "__all__":
+                return sorted({public for home in map(import_module, homes) for public in _public(home)})
             if not name.startswith("_"):
                 for home in map(import_module, homes):
                     if hasattr(home, name):
@@ -85,3 +87,17 @@ class BridgeFinder(MetaPathFinder, Loader):
             )
 
         module.__dict__["__getattr__"] = look_up
+
+
+def _public(home: ModuleType) -> list[str]:
+    """What a star takes out of a module of ours: its own, and not what it has imported itself."""
+    if hasattr(home, "__all__"):
+        return list(home.__all__)
+    public = ((name, value) for name, value in vars(home).items() if not name.startswith("_"))
+    return [name for name, value in public if _is_own(home, value)]
+
+
+def _is_own(home: ModuleType, value: Any) -> bool:
+    if isinstance(value, ModuleType | bool):  # an import; TYPE_CHECKING
+        return False
+    return getattr(value, "__module__", home.__name__) == home.__name__

@@ -14,6 +14,7 @@ AITOOLBOX = {
     "aitoolbox.cloud.AWS.model_load": (f"{_SAVING}.cloud_loading",),
     "aitoolbox.cloud.AWS.model_save": (f"{_SAVING}.cloud_models",),
     "aitoolbox.cloud.AWS.results_save": (f"{_SAVING}.cloud_results",),
+    "aitoolbox.cloud.AWS.simple_email_service": ("rapidfire_lab.compat.mail",),
     "aitoolbox.cloud.GoogleCloud.data_access": (f"{_SAVING}.cloud",),
     "aitoolbox.cloud.GoogleCloud.model_load": (f"{_SAVING}.cloud_loading",),
     "aitoolbox.cloud.GoogleCloud.model_save": (f"{_SAVING}.cloud_models",),

@@ -1,4 +1,4 @@
-"""Named metrics: those that need no code in the MLSpec."""
+"""Names of metrics: of those that need no code in the MLSpec, and those that an MLSpec cannot give its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from collections.abc import Sequence
 
 from rapidfire_lab.configs.scalars import describe
 from rapidfire_lab.errors import ConfigError
+
+RESERVED_METRICS = ("loss", "minibatch_loss", "train_loss", "val_loss", "learning_rate", "run_id", "epoch", "step")
+"""Names of the engine's own metrics, which custom metrics cannot have; nor can they those of named metrics in use."""
+
+COLUMNS_OF_TESTS = ("test_id", "test_loss", "model_tag", "rows")
+"""What else stands in the table of tests: a test with a metric of such a name has no place for it."""
 
 _TOP_K = re.compile(r"top([0-9]{1,9})_accuracy")
 _KNOWN = "write 'top1_accuracy', or 'topk_accuracy' with a number of 1 or more for k, as in 'top5_accuracy'"

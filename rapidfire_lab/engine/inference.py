@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import filecmp
+import hashlib
 import json
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.configs.leaf import normalise_for_inference
-from rapidfire_lab.engine.job_ledger import job_state
+from rapidfire_lab.engine.job_ledger import job_name, job_state
 from rapidfire_lab.engine.jobs import JobAdded, minibatches_per_part
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.requests import find_run, listed, live_experiment
 from rapidfire_lab.errors import DataError, NotFoundError, OperationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rapidfire_lab.engine.ledger import Ledger
     from rapidfire_lab.engine.protocol import SubmitJob
-    from rapidfire_lab.journal import ExperimentRecord, RunRecord
+    from rapidfire_lab.journal import ExperimentRecord, JobRecord, RunRecord
 
 _DEFAULT_SEED = 42
 _LONGEST_NAME = 100
+_HASH_DIGITS = 8
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -50,8 +55,11 @@ def _from_run(request: SubmitJob, ledger: Ledger, experiment: ExperimentRecord) 
     weights = _weights(request, ledger, experiment, run)
     fit = ledger.journal.fit(run.fit_id)
     epoch = f"_epoch{request.epoch}" if request.epoch is not None else ""
-    name = f"predictions_run{run.run_id}{epoch}"
-    key = _add(request, ledger, experiment, name, config=run.leaf, seed=fit.seed, weights="")
+    target = _target(request, f"predictions_run{run.run_id}{epoch}")
+    for kept in _kept(request, ledger, experiment):
+        if _are_same(Path(kept.weights), weights[0]):
+            return _go_on_with(kept, ledger, target, kept.weights)
+    key = _add(request, ledger, experiment, target, config=run.leaf, seed=fit.seed, weights="")
     job = ledger.journal.job(key)
     _begin(layout, job.job_id, weights)
     ledger.journal.update_job(key, weights=str(layout.job_weights(job.job_id)))
@@ -60,11 +68,61 @@ def _from_run(request: SubmitJob, ledger: Ledger, experiment: ExperimentRecord) 
 
 def _from_tag(request: SubmitJob, ledger: Ledger, experiment: ExperimentRecord) -> int:
     config = normalise_for_inference(request.config or {})
-    stem = PurePosixPath(request.model_tag or "").stem
-    name = f"predictions_{_FOREIGN.sub('_', stem)[:_LONGEST_NAME]}"
-    key = _add(request, ledger, experiment, name, config=config, seed=_DEFAULT_SEED, weights=request.weights or "")
+    target, weights = _target(request, f"predictions_{_name_of_tag(request)}"), request.weights or ""
+    for kept in _kept(request, ledger, experiment):
+        if json.loads(kept.config) == config and kept.weights_sha256 == request.weights_sha256:
+            return _go_on_with(kept, ledger, target, weights)
+    key = _add(request, ledger, experiment, target, config=config, seed=_DEFAULT_SEED, weights=weights)
     _begin(ExperimentLayout(Path(experiment.path)), ledger.journal.job(key).job_id, [])
     return key
+
+
+def _name_of_tag(request: SubmitJob) -> str:
+    """A checkpoint's own name, which others have as well, and a hash of where it is, which is of this one alone."""
+    tag = request.model_tag or ""
+    address = tag if "://" in tag and not tag.startswith("file://") else request.weights or ""
+    stem = _FOREIGN.sub("_", PurePosixPath(tag).stem)[:_LONGEST_NAME]
+    return f"{stem}_{hashlib.sha256(address.encode()).hexdigest()[:_HASH_DIGITS]}"
+
+
+def _target(request: SubmitJob, name: str) -> str | None:
+    """File for a prediction.
+
+    Raises
+    ------
+    OperationError
+        When a folder is in its place: that is better known before than after all the work.
+    """
+    if request.folder is None:
+        return None
+    target = Path(request.folder) / f"{name}.{request.file_format}"
+    if target.is_dir():
+        message = f"The predictions are to be written to {target}, which is a folder: rename it, or use another one."
+        raise OperationError(message)
+    return str(target)
+
+
+def _kept(request: SubmitJob, ledger: Ledger, experiment: ExperimentRecord) -> Iterator[JobRecord]:
+    """Jobs of these rows that the disk made fail, and whose parts are there: as far as known here, the same work."""
+    layout = ExperimentLayout(Path(experiment.path))
+    asked = (request.kind, request.run_id, request.epoch, request.batch_size, request.data)
+    for job in reversed(ledger.journal.jobs(experiment.id)):
+        was = (job.kind, job.run_id, job.epoch, job.batch_size)
+        if job.status == "failed" and (*was, json.loads(job.data)) == asked and layout.job_parts(job.job_id).exists():
+            done = [part for part in ledger.journal.parts(job.id) if part.state == "done"]
+            if all(layout.job_part(job.job_id, part.part, part.lease or 0).exists() for part in done):
+                yield job
+
+
+def _are_same(kept: Path, weights: Path) -> bool:
+    return kept.exists() and (kept.samefile(weights) or filecmp.cmp(kept, weights, shallow=False))
+
+
+def _go_on_with(job: JobRecord, ledger: Ledger, target: str | None, weights: str) -> int:
+    ledger.journal.reopen_job(job.id, target=target, weights=weights)
+    message = f"{job_name(job)} goes on from what was kept of it"
+    ledger.journal.add_event(message, experiment_id=job.experiment_id, run_id=job.run_id)
+    return job.id
 
 
 def _begin(layout: ExperimentLayout, job_id: int, weights: list[Path]) -> None:
@@ -81,7 +139,7 @@ def _add(
     request: SubmitJob,
     ledger: Ledger,
     experiment: ExperimentRecord,
-    name: str,
+    target: str | None,
     *,
     config: dict[str, Any],
     seed: int,
@@ -103,7 +161,7 @@ def _add(
         seed=seed,
         batch_size=request.batch_size,
         rows=rows,
-        target=str(Path(request.folder) / f"{name}.{request.file_format}") if request.folder else None,
+        target=target,
     )
 
 

@@ -13,6 +13,9 @@ from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.protocol import Infer, JobKind, PartDone
 
 _NO_RUN = 0
+_KEPT = (
+    "What is done so far is kept: call run_{} again with the same arguments, in any folder, and it goes on from there."
+)
 
 if TYPE_CHECKING:
     from rapidfire_lab.engine.ledger import Ledger
@@ -125,6 +128,8 @@ class JobLedger:
         self._journal.update_part(job.id, part, state="done", minibatches=inside, seconds=done.seconds)
         if done.metrics is not None:
             self._journal.update_job(job.id, metrics=json.dumps(done.metrics))
+        if done.sha256 is not None:
+            self._journal.update_job(job.id, target_sha256=done.sha256)
 
     @staticmethod
     def _sizes(job: JobRecord) -> tuple[int, int]:
@@ -134,12 +139,14 @@ class JobLedger:
     def _end(self, ended: JobEnded) -> None:
         columns: dict[str, Any] = {"status": ended.status, "ended": time.time()}
         if ended.reason is not None:
-            columns["error"] = ended.reason
+            kept = f" {_KEPT.format(self._journal.job(ended.job).kind)}" if ended.can_go_on else ""
+            columns["error"] = f"{ended.reason}{kept}"
         self._journal.update_job(ended.job, **columns)
         job = self._journal.job(ended.job)
         why = f": {job.error}" if ended.status == "failed" else ""
         self._event(job, f"{job_name(job)} {ended.status}{why}", level="error" if why else "info")
-        self._over.append((self._layout(job), job.job_id))
+        if not ended.can_go_on:
+            self._over.append((self._layout(job), job.job_id))
         if job.metrics is not None:
             self._track(job, json.loads(job.metrics))
 
@@ -152,6 +159,12 @@ class JobLedger:
         if run is not None and run.status != "deleted":
             epoch = job.epoch if job.epoch is not None else run.completed_epochs
             self._ledger.track(run.id, "test", {"metrics": metrics, "epoch": epoch, "time": job.ended})
+
+    def give_up(self, experiment_id: int) -> None:
+        """Free the disk of jobs that could have gone on, as their experiment is over."""
+        self._over += [
+            (self._layout(job), job.job_id) for job in self._journal.jobs(experiment_id) if job.status == "failed"
+        ]
 
     def remove_obsolete(self) -> None:
         """Remove the files of jobs that are over, once the journal says so."""

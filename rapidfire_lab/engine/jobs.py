@@ -53,6 +53,8 @@ class JobEnded:
     job: int
     status: Literal["completed", "failed", "cancelled"]
     reason: str | None = None
+    can_go_on: bool = False
+    """Only the disk is to blame: what is done is kept, and who asks again goes on from there."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ class JobBoard:
         job.deaths[held.part] = deaths
         lost: list[PartLost | JobEnded] = [PartLost(lease, job.key, held.part, deaths, unsaved)]
         if deaths >= self._max_attempts:
-            return lost + self._end(job, JobEnded(job.key, "failed", reason))
+            return lost + self._end(job, JobEnded(job.key, "failed", reason, can_go_on=unsaved is not None))
         job.waiting = sorted({*job.waiting, held.part})
         return lost
 

@@ -70,9 +70,12 @@ class ExperimentLayout:
     def job_weights(self, job_id: int) -> Path:
         return self.job(job_id) / "weights.safetensors"
 
+    def job_parts(self, job_id: int) -> Path:
+        return self.job(job_id) / "parts"
+
     def job_part(self, job_id: int, part: int, lease: int) -> Path:
         """Result of a part, named after who made it."""
-        return self.job(job_id) / "parts" / f"part-{part}-{lease}"
+        return self.job_parts(job_id) / f"part-{part}-{lease}"
 
     def _state_folder(self, run_id: int) -> Path:
         return self.run(run_id) / "state"
@@ -148,7 +151,7 @@ class ExperimentLayout:
 
     def begin_job(self, job_id: int, weights: list[Path]) -> None:
         """Make the folder of a job, and keep a checkpoint's files for it, whatever becomes of the run."""
-        (self.job(job_id) / "parts").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.job_parts(job_id).mkdir(mode=0o700, parents=True, exist_ok=True)
         for source in weights:
             target = self.job_weights(job_id)
             link_or_copy(source, target.with_suffix(".state.pt") if source.suffix == ".pt" else target)
@@ -157,7 +160,7 @@ class ExperimentLayout:
 
     def end_job(self, job_id: int) -> None:
         """Free the disk of a job that is over; its log stays."""
-        shutil.rmtree(self.job(job_id) / "parts", ignore_errors=True)
+        shutil.rmtree(self.job_parts(job_id), ignore_errors=True)
         for path in self.job(job_id).glob("weights.*"):
             path.unlink(missing_ok=True)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -355,6 +357,8 @@ class Ledger:
         points = self.journal.points(run.id, per="epoch")
         return {
             "rapidfire_lab": rapidfire_lab.__version__,
+            "torch": version("torch"),
+            "python": platform.python_version(),
             "experiment": experiment.name,
             "run_id": run.run_id,
             "status": run.status,

@@ -220,6 +220,8 @@ class PartDone(Message):
     seconds: float = 0.0
     metrics: dict[str, float] | None = None
     """Of a test, once all is put together."""
+    sha256: str | None = None
+    """Of the file of a prediction, once it is written."""
     error: str | None = None
     traceback: str | None = None
 

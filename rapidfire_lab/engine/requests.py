@@ -161,6 +161,7 @@ def end_live(ledger: Ledger, experiment: ExperimentRecord, why: str) -> None:
         if run.status in ACTIVE_STATUSES:
             stop_run(ledger, run)
     cancel_jobs(ledger, experiment)
+    ledger.jobs.give_up(experiment.id)
     ledger.journal.end_experiment(experiment.id)
     ledger.journal.add_event(f"Experiment {experiment.name} ended {why}", experiment_id=experiment.id)
 

@@ -174,7 +174,8 @@ class JobRecord(msgspec.Struct, kw_only=True):
     """A test or prediction. ``id`` is unique in the home, ``job_id`` counts within the experiment.
 
     ``run_id`` and ``epoch`` tell whose weights it uses, or ``model_tag`` from where they are; ``weights`` is the file
-    with them. ``metrics`` is JSON, of a test that is completed; ``target`` the file that a prediction is written to.
+    with them. ``metrics`` is JSON, of a test that is completed; ``target`` the file that a prediction is written to,
+    and ``target_sha256`` what was written there.
     """
 
     id: int
@@ -200,6 +201,7 @@ class JobRecord(msgspec.Struct, kw_only=True):
     started: float | None
     ended: float | None
     rev: int
+    target_sha256: str | None
 
     @property
     def is_open(self) -> bool:

@@ -265,7 +265,11 @@ ALTER TABLE policies ADD COLUMN definition TEXT;
 ALTER TABLE policies ADD COLUMN fit_id INTEGER REFERENCES fits;
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_VERSION_5 = """
+ALTER TABLE jobs ADD COLUMN target_sha256 TEXT;
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """Script ``i`` takes the file from version ``i`` to ``i + 1``; a published script never changes."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(

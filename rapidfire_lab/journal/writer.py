@@ -309,6 +309,14 @@ class JournalWriter(JournalReader):
             (*columns.values(), self.rev, key),
         )
 
+    def reopen_job(self, key: int, **columns: Any) -> None:
+        """Have a job that failed wait again, with all of its parts that are not done."""
+        self.update_job(key, status="queued", error=None, traceback=None, started=None, ended=None, **columns)
+        self._db.execute(
+            "UPDATE job_parts SET state = 'waiting', minibatches = 0, deaths = 0 WHERE job = ? AND state != 'done'",
+            (key,),
+        )
+
     def update_part(self, job: int, part: int, **columns: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in columns)
         self._db.execute(

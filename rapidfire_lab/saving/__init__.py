@@ -32,7 +32,7 @@ _HOMES = {
         "FullPyTorchExperimentGoogleStorageSaver",
         "FullPyTorchExperimentS3Saver",
     ),
-    "folder": ("ProtectedError",),
+    "folder": ("FolderNameError", "ProtectedError"),
     "hyperparameters": ("HyperParamSourceReporter",),
     "interface": ("AbstractExperimentSaver",),
     "local_experiment_saver": ("FullKerasExperimentLocalSaver", "FullPyTorchExperimentLocalSaver"),

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rapidfire_lab.saving.folder import ProtectedError
+from rapidfire_lab.saving.folder import ProtectedError, check_names
 from rapidfire_lab.storage import digest_of, files_below, get_files, publish, put_files, read_manifest
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class BaseDataSaver:
 
     def experiment_folder(self, project_name: str, experiment_name: str, experiment_timestamp: str) -> str:
         """Key of the experiment's folder; its manifest lies there."""
+        check_names(project_name, experiment_name, experiment_timestamp)
         parts = (self.cloud_dir_prefix.strip("/"), project_name, f"{experiment_name}_{experiment_timestamp}")
         return "/".join(part for part in parts if part)
 

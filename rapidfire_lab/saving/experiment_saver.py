@@ -12,7 +12,7 @@ from rapidfire_lab.saving.cloud_models import (
     PyTorchS3ModelSaver,
 )
 from rapidfire_lab.saving.cloud_results import AbstractResultsSaver, GoogleStorageResultsSaver, S3ResultsSaver
-from rapidfire_lab.saving.folder import DEFAULT_ROOT
+from rapidfire_lab.saving.folder import DEFAULT_ROOT, check_names
 from rapidfire_lab.saving.interface import AbstractExperimentSaver
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class BaseFullExperimentSaver(AbstractExperimentSaver):
         project_name: str,
         experiment_name: str,
     ) -> None:
+        check_names(project_name, experiment_name)
         self.model_saver = model_saver
         self.results_saver = results_saver
         self.project_name = project_name

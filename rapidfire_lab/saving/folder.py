@@ -19,10 +19,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DEFAULT_ROOT = "~/project/model_result"
+_MARKS = ("/", "\\", "\0")
 
 
 class ProtectedError(RapidfireLabError, FileExistsError):
     """A file of an experiment would be replaced by another, and ``protect_existing_folder`` is on."""
+
+
+class FolderNameError(RapidfireLabError, ValueError):
+    """A name that cannot be that of a folder."""
+
+
+def check_names(project_name: str, experiment_name: str, experiment_timestamp: str | None = None) -> None:
+    """Refuse names of which a folder could lie elsewhere than below its root.
+
+    Raises
+    ------
+    FolderNameError
+        For an empty name, ``.``, ``..``, and one with a slash or backslash.
+    """
+    names = {"project_name": project_name, "experiment_name": experiment_name}
+    for what, name in {**names, "experiment_timestamp": experiment_timestamp}.items():
+        if name is not None and (name in ("", ".", "..") or any(mark in name for mark in _MARKS)):
+            raise FolderNameError(
+                f"{what} {name!r} cannot be the name of a folder: choose one without slashes that is not empty, '.' or "
+                "'..'; the root of all projects is local_model_result_folder_path, or cloud_dir_prefix in a bucket"
+            )
 
 
 class ExperimentFolder:
@@ -43,7 +65,14 @@ class ExperimentFolder:
     def get_base_folder_paths(
         project_name: str, experiment_name: str, experiment_timestamp: str, local_model_result_folder_path: str
     ) -> tuple[str, str]:
-        """Paths of the project and of the experiment, whether they exist or not."""
+        """Paths of the project and of the experiment, whether they exist or not.
+
+        Raises
+        ------
+        FolderNameError
+            When one of the names would lead elsewhere.
+        """
+        check_names(project_name, experiment_name, experiment_timestamp)
         project = Path(local_model_result_folder_path).expanduser() / project_name
         return str(project), str(project / f"{experiment_name}_{experiment_timestamp}")
 

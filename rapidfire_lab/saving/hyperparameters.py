@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.saving.folder import ExperimentFolder, SavedFiles
+from rapidfire_lab.saving.plain import open_to_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,9 +37,10 @@ class HyperParamSourceReporter:
         self.local_hyperparams_file_path = str(Path(self.experiment_dir_path) / self.file_name)
 
     def save_hyperparams_to_text_file(self, hyperparams: Mapping[str, Any], sort_names: bool = False) -> str:
-        """Write a line ``name:<TAB>value`` for each; return the path."""
+        """Write a line ``name:<TAB>value`` for each, without passwords and keys; return the path."""
         names = sorted(hyperparams) if sort_names else list(hyperparams)
-        text = "".join(f"{name}:\t{hyperparams[name]}\n" for name in names)
+        told = open_to_all(hyperparams)
+        text = "".join(f"{name}:\t{told[name]}\n" for name in names)
         return self._write(self.file_name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def _write(self, key: str, write: Any) -> str:

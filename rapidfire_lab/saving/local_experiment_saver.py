@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rapidfire_lab.saving.folder import DEFAULT_ROOT, new_timestamp
+from rapidfire_lab.saving.folder import DEFAULT_ROOT, check_names, new_timestamp
 from rapidfire_lab.saving.interface import AbstractExperimentSaver
 from rapidfire_lab.saving.local_models import AbstractLocalModelSaver, KerasLocalModelSaver, PyTorchLocalModelSaver
 from rapidfire_lab.saving.local_results import LocalResultsSaver
@@ -42,6 +42,7 @@ class BaseFullExperimentLocalSaver(AbstractExperimentSaver):
     ) -> None:
         if not isinstance(model_saver, AbstractLocalModelSaver):
             raise TypeError(f"model_saver must be an AbstractLocalModelSaver, not {type(model_saver).__name__}")
+        check_names(project_name, experiment_name)
         self.model_saver = model_saver
         self.results_saver = LocalResultsSaver(local_model_result_folder_path)
         self.project_name = project_name

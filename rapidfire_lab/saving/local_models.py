@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.saving.folder import DEFAULT_ROOT, ExperimentFolder, SavedFiles, new_timestamp
-from rapidfire_lab.saving.plain import plain
+from rapidfire_lab.saving.plain import open_to_all, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +118,7 @@ class PyTorchLocalModelSaver(BaseLocalModelSaver):
 
         # Through a file object: torch would write the name of a path into the file, and the same model differ.
         with path.open("wb") as file:
-            torch.save({**model, "hyperparams": plain(model["hyperparams"])}, file)
+            torch.save({**model, "hyperparams": plain(open_to_all(model["hyperparams"]))}, file)
 
 
 class KerasLocalModelSaver(BaseLocalModelSaver):

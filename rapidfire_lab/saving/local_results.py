@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.errors import DataError
 from rapidfire_lab.saving.folder import DEFAULT_ROOT, ExperimentFolder, SavedFiles, new_timestamp
-from rapidfire_lab.saving.plain import write_json
+from rapidfire_lab.saving.plain import open_to_all, write_json
 from rapidfire_lab.saving.reports import TrainingHistoryPlotter
 
 if TYPE_CHECKING:
@@ -157,8 +157,10 @@ class _Saving:
         self, saver: BaseLocalResultsSaver, project: str, experiment: str, timestamp: str | None, *, protect: bool
     ) -> None:
         root = saver.local_model_result_folder_path
-        self._name = f"{experiment}_{timestamp or new_timestamp(project, experiment, root)}"
-        self._folder = Path(root) / project / self._name / "results"
+        made = timestamp or new_timestamp(project, experiment, root)
+        self._name = f"{experiment}_{made}"
+        _, folder = ExperimentFolder.get_base_folder_paths(project, experiment, made, root)
+        self._folder = Path(folder) / "results"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._format = saver.file_format
         self._files = SavedFiles(self._folder.parent, protect=protect)
@@ -194,7 +196,7 @@ def _write_pickle(path: Path, contents: dict[str, Any]) -> None:
 
 
 def _results(package: AbstractResultPackage) -> dict[str, Any]:
-    return {"results": package.get_results(), "hyperparameters": dict(package.get_hyperparameters())}
+    return {"results": package.get_results(), "hyperparameters": open_to_all(package.get_hyperparameters())}
 
 
 def _history(history: TrainingHistory) -> dict[str, Any]:

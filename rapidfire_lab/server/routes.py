@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rapidfire_lab.rows import API_LEVEL
 from rapidfire_lab.server.artifacts import ArtifactHandler, ArtifactsHandler
 from rapidfire_lab.server.engine import EngineHandler
+from rapidfire_lab.server.jobs import JobsHandler
 from rapidfire_lab.server.logs import EventsHandler, OperationsHandler, RunLogHandler
 from rapidfire_lab.server.metrics import MetricsHandler, SeriesHandler
 from rapidfire_lab.server.operations import OpsCheckHandler, OpsHandler
@@ -31,6 +32,7 @@ _ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (f"{_EXPERIMENT}/series", SeriesHandler),
     (f"{_EXPERIMENT}/events", EventsHandler),
     (f"{_EXPERIMENT}/operations", OperationsHandler),
+    (f"{_EXPERIMENT}/jobs", JobsHandler),
     (f"{_EXPERIMENT}/ops", OpsHandler),
     (f"{_EXPERIMENT}/ops/check", OpsCheckHandler),
     (f"{_EXPERIMENT}/artifacts", ArtifactsHandler),

@@ -9,7 +9,7 @@ from rapidfire_lab.storage.manifest import MANIFEST, fetch, publish, read_manife
 from rapidfire_lab.storage.retry import Retry
 from rapidfire_lab.storage.store import Store
 from rapidfire_lab.storage.transfer import Options, Progress, files_below, get_files, put_files
-from rapidfire_lab.storage.urls import open_store
+from rapidfire_lab.storage.urls import open_store, path_of, url_of
 
 __all__ = [
     "MANIFEST",
@@ -25,9 +25,11 @@ __all__ = [
     "fingerprint",
     "get_files",
     "open_store",
+    "path_of",
     "publish",
     "put_files",
     "read_manifest",
     "record",
     "retract",
+    "url_of",
 ]

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rapidfire_lab.errors import StorageError
+from rapidfire_lab.storage.watch import NOBODY, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +50,7 @@ class StoredObject:
         return None if self.md5 is None else self.md5 == digest.md5
 
 
-def digest_of(path: Path) -> Digest:
+def digest_of(path: Path, watch: Watch = NOBODY) -> Digest:
     """Read a file once for its size and checksums."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     with path.open("rb") as file:
@@ -57,6 +58,7 @@ def digest_of(path: Path) -> Digest:
             sha256.update(block)
             md5.update(block)
             size += len(block)
+            watch.at(size)
     return Digest(size, sha256.hexdigest(), md5.hexdigest())
 
 

@@ -8,11 +8,12 @@ import shutil
 from typing import TYPE_CHECKING
 
 from rapidfire_lab.errors import ObjectNotFoundError, StorageError
-from rapidfire_lab.files import write_atomically
+from rapidfire_lab.files import alone_at, write_atomically
 from rapidfire_lab.storage.content import Digest, StoredObject, check_key, digest_of
 from rapidfire_lab.storage.store import Store
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from rapidfire_lab.storage.watch import Watch
@@ -54,6 +55,10 @@ class LocalStore(Store):
 
     def get_bytes(self, key: str) -> bytes:
         return self._existing(check_key(key)).read_bytes()
+
+    def alone(self) -> AbstractContextManager[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return alone_at(self.folder)
 
     def _put(self, path: Path, key: str, digest: Digest, watch: Watch) -> None:
         target = self.folder / key

@@ -41,8 +41,9 @@ def publish(
     """Store files below ``folder`` and then their manifest, which is the mark that all are there.
 
     Only what the store does not hold is sent, so a repetition after a failure sends the rest. With ``add`` the
-    files join those of the manifest that is there; without, they are the whole set, and objects of an earlier set are
-    left where they are but not listed. One writer at a time. With ``verify`` the store is asked for each file once
+    files join those of the manifest that is there, also what others add meanwhile on this machine; without, they are
+    the whole set, and objects of an earlier set are left where they are but not listed. A whole set has one writer at a
+    time, and so has a file. With ``verify`` the store is asked for each file once
     more, before it stands in the manifest.
 
     Returns
@@ -65,10 +66,11 @@ def publish(
     send_files(store, below, digests, chosen)
     if verify:
         check_files(store, below, digests, chosen)
-    after = {**(before or {}), **now} if add else now
-    if after != before:
-        _write(store, folder, after)
-    return after
+    if add:
+        return record(store, now, folder=folder)
+    if now != before:
+        _write(store, folder, now)
+    return now
 
 
 def _take_out(store: Store, folder: str, before: Entries, now: Entries, *, add: bool) -> None:
@@ -80,20 +82,24 @@ def _take_out(store: Store, folder: str, before: Entries, now: Entries, *, add: 
         store.delete(_below(folder, MANIFEST))
 
 
-def record(store: Store, entries: Entries, *, folder: str = "") -> None:
-    """Add to a manifest what the caller knows to be in the store."""
-    before = read_manifest(store, folder)
-    after = {**(before or {}), **entries}
-    if after != before:
-        _write(store, folder, after)
+def record(store: Store, entries: Entries, *, folder: str = "") -> Entries:
+    """Add to a manifest what the caller knows to be in the store; gives all that it lists then."""
+    with store.alone():
+        before = read_manifest(store, folder)
+        after = {**(before or {}), **entries}
+        if after != before:
+            _write(store, folder, after)
+    return after
 
 
 def retract(store: Store, keys: Iterable[str], *, folder: str = "") -> None:
     """Take keys out of a manifest; their objects may then be removed or replaced."""
-    before = read_manifest(store, folder)
-    after = {key: entry for key, entry in (before or {}).items() if key not in set(keys)}
-    if before is not None and after != before:
-        _write(store, folder, after)
+    gone = set(keys)
+    with store.alone():
+        before = read_manifest(store, folder)
+        after = {key: entry for key, entry in (before or {}).items() if key not in gone}
+        if before is not None and after != before:
+            _write(store, folder, after)
 
 
 def read_manifest(store: Store, folder: str = "") -> Entries | None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rapidfire_lab.errors import ObjectNotFoundError, StorageError
+from rapidfire_lab.files import alone_at
 from rapidfire_lab.storage.content import Digest, StoredObject, check_key, digest_of
 from rapidfire_lab.storage.watch import NOBODY, Watch
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
 
 
 class Store(ABC):
@@ -56,6 +63,11 @@ class Store(ABC):
     @abstractmethod
     def get_bytes(self, key: str) -> bytes:
         """Read a small object, such as a manifest."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Within it, nobody else on this machine changes a manifest here."""
+        place = hashlib.sha256(self.address().encode()).hexdigest()[:32]
+        return alone_at(Path(tempfile.gettempdir()) / f"rapidfire_lab-{os.getuid()}-{place}.lock")
 
     @abstractmethod
     def _put(self, path: Path, key: str, digest: Digest, watch: Watch) -> None: ...

@@ -89,8 +89,14 @@ def put_files(store: Store, files: Mapping[str, Path], options: Options | None =
 
 
 def digests_of(files: Mapping[str, Path], options: Options) -> dict[str, Digest]:
-    futures = in_parallel([partial(digest_of, path) for path in files.values()], options.workers)
-    return {key: future.result() for key, future in zip(files, futures, strict=True)}
+    """Digests by key. They are looked at, and given up, like transfers, but nobody is told how far they are."""
+    digests: dict[str, Digest] = {}
+
+    def look(key: str, watch: Watch) -> None:
+        digests[key] = digest_of(files[key], watch)
+
+    run_jobs([Job(key, 0, partial(look, key)) for key in files], Options(options.workers, cancel=options.cancel))
+    return digests
 
 
 def send_files(store: Store, files: Mapping[str, Path], digests: Mapping[str, Digest], options: Options) -> None:
@@ -150,10 +156,10 @@ def _is(path: Path, found: StoredObject) -> bool:
 def run_jobs(jobs: Sequence[Job], options: Options) -> None:
     """Do all jobs in parallel. The first failure ends the others, and is raised."""
     tally = _Tally(jobs, options)
-    futures = in_parallel([partial(tally.run, job) for job in jobs], options.workers)
     try:
+        futures = in_parallel([partial(tally.run, job) for job in jobs], options.workers)
         failures = [error for error in (future.exception() for future in futures) if error is not None]
-    except BaseException:  # an interrupt while waiting
+    except BaseException:  # an interrupt while starting or waiting
         tally.stop.set()
         raise
     if failures:

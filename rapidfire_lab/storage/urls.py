@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 # One slash, because pathlib has folded the two of Path("s3://bucket").
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_ENDPOINT = "write it as http://127.0.0.1:9000 or https://s3.example.com"
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+
+
+def url_of(place: str | Path) -> str | None:
+    """The URL that this is, with all of its slashes and without spaces around it; None for a plain path."""
+    matched = _URL.match(str(place).strip())
+    if matched is None:
+        return None
+    scheme, rest = matched["scheme"].lower(), matched["rest"]
+    if rest.startswith("/"):
+        return f"{scheme}:/{rest}"
+    return f"{scheme}://{'/' if scheme == 'file' else ''}{rest}"
 
 
 def open_store(url: str | Path, *, endpoint_url: str | None = None, retry: Retry | None = None) -> Store:
@@ -37,15 +50,15 @@ def open_store(url: str | Path, *, endpoint_url: str | None = None, retry: Retry
     StorageError
         For an unknown scheme or a URL without bucket; when the client library is missing.
     """
-    matched = _URL.match(str(url))
-    if matched is None:
+    place = url_of(url)
+    if place is None:
         return LocalStore(Path(url))
-    scheme = matched["scheme"].lower()
+    scheme = place.partition(":")[0]
     if scheme == "file":
-        return LocalStore(_path(str(url)))
+        return LocalStore(path_of(place))
     if scheme not in ("s3", "gs"):
         raise StorageError(f"{scheme}:// is no store: give s3://bucket/prefix, gs://bucket/prefix or a local path")
-    bucket, prefix = bucket_and_key(str(url))
+    bucket, prefix = bucket_and_key(place)
     if scheme == "gs":
         from rapidfire_lab.storage.google import GoogleStore
 
@@ -68,21 +81,32 @@ def bucket_and_key(url: str) -> tuple[str, str]:
         )
     if not bucket:
         raise StorageError(f"{url} names no bucket: write {url.partition(':')[0]}://bucket/prefix")
+    if not _BUCKET.fullmatch(bucket):
+        raise StorageError(f"{bucket!r} cannot be the name of a bucket: it has letters, digits, '.', '-' and '_' alone")
     return bucket, check_key(key) if key else ""
 
 
 def check_endpoint(url: str | None) -> None:
     """Refuse the address of a server with a user or password in it, which messages and logs would quote."""
-    parts = urlsplit(url or "")
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        raise StorageError(f"the endpoint is no address of a server: {_ENDPOINT}") from None
     if "@" in parts.netloc:
         raise StorageError(
             f"the endpoint {parts.netloc.rpartition('@')[2]} has a user or password in its URL; leave it out: boto3 "
             "finds credentials by itself"
         )
+    if url is not None and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise StorageError(f"the endpoint {url!r} is no address of a server: {_ENDPOINT}")
 
 
-def _path(url: str) -> Path:
-    parts = urlsplit(url)
+def path_of(url: str) -> Path:
+    """The path of a ``file:///`` URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise StorageError(f"{url} is no URL: write file:/// and an absolute path") from None
     if parts.netloc not in ("", "localhost"):
         raise StorageError(f"{url} names a host; write file:/// and an absolute path")
     return Path(url2pathname(parts.path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,29 @@ class UnsavedPartError(Exception):
     """The disk does not take the result of a part."""
 
     def __init__(self, path: Path, error: OSError) -> None:
-        super().__init__(f"{path} cannot be written ({error.strerror or error}). Make room on that disk, or mend it.")
+        super().__init__(f"{path} cannot be written ({error.strerror or error}). {_remedy(path, error)}")
 
 
-def do_part(part: Infer, inference: Callable[[], Inference], keep_going: Callable[[], None]) -> dict[str, float] | None:
-    """Do a part, and have its result on the disk; gives the metrics of a test that is put together.
+def _remedy(path: Path, error: OSError) -> str:
+    if path.is_dir():
+        return "It is a folder: rename or move that."
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"Give yourself leave to write in {path.parent}."
+    if not path.parent.is_dir():
+        return f"Make the folder {path.parent} again."
+    return "Make room on that disk, or mend it."
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What is to be told of a part beside its result: of the last one, metrics of a test or a prediction's SHA-256."""
+
+    metrics: dict[str, float] | None = None
+    sha256: str | None = None
+
+
+def do_part(part: Infer, inference: Callable[[], Inference], keep_going: Callable[[], None]) -> Finished:
+    """Do a part, and have its result on the disk.
 
     Raises
     ------
@@ -51,7 +70,7 @@ def do_part(part: Infer, inference: Callable[[], Inference], keep_going: Callabl
             if error.errno in _FULL:
                 raise UnsavedPartError(result, error) from error
             raise
-    return None
+    return Finished()
 
 
 def _minibatches(part: Infer) -> Iterator[list[int]]:
@@ -61,18 +80,18 @@ def _minibatches(part: Infer) -> Iterator[list[int]]:
 
 def _put_together(
     part: Infer, sources: list[Path], inference: Callable[[], Inference], keep_going: Callable[[], None]
-) -> dict[str, float] | None:
+) -> Finished:
     for source in sources:
         if not source.exists():
             message = f"{source} is gone, which was a part of the result. Ask again."
             raise EngineError(message)
     if part.kind == "test":
-        return inference().summary(counted for source in sources for counted in load_state(source)[_MINIBATCHES])
+        counted = (counted for source in sources for counted in load_state(source)[_MINIBATCHES])
+        return Finished(metrics=inference().summary(counted))
     target = Path(part.result)
     with _Saving(target):
         write = write_parquet if target.suffix == ".parquet" else write_csv
-        write(sources, target, keep_going)
-    return None
+        return Finished(sha256=write(sources, target, keep_going))
 
 
 class _Saving:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pyarrow import parquet
 
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.files import is_being_written, write_atomically
+from rapidfire_lab.storage import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -148,8 +150,13 @@ def _plain(value: Any) -> Any:
 # All parts
 
 
-def write_csv(parts: list[Path], target: Path, keep_going: Callable[[], None]) -> None:
-    """Write all parts to one CSV file; ``keep_going`` is called before each stretch of rows, and may raise."""
+def write_csv(parts: list[Path], target: Path, keep_going: Callable[[], None]) -> str:
+    """Write all parts to one CSV file; ``keep_going`` is called before each stretch of rows, and may raise.
+
+    Returns
+    -------
+    SHA-256 of the file.
+    """
 
     def write(temporary: Path) -> None:
         with temporary.open("w", encoding="utf-8", newline="") as file:
@@ -163,11 +170,11 @@ def write_csv(parts: list[Path], target: Path, keep_going: Callable[[], None]) -
                     breaks = any(isinstance(cell, str) and "\r" in cell for cell in row)
                     (quoting if breaks else writer).writerow(row)
 
-    _replace(target, write)
+    return _replace(target, write)
 
 
-def write_parquet(parts: list[Path], target: Path, keep_going: Callable[[], None]) -> None:
-    """Write all parts to one Parquet file."""
+def write_parquet(parts: list[Path], target: Path, keep_going: Callable[[], None]) -> str:
+    """Write all parts to one Parquet file; gives its SHA-256."""
     schema = _schema_of(parts)
 
     def write(temporary: Path) -> None:
@@ -175,14 +182,21 @@ def write_parquet(parts: list[Path], target: Path, keep_going: Callable[[], None
             for batch in _batches(parts, keep_going):
                 writer.write_table(_cast(pa.Table.from_batches([batch]), schema))
 
-    _replace(target, write)
+    return _replace(target, write)
 
 
-def _replace(target: Path, write: Callable[[Path], None]) -> None:
+def _replace(target: Path, write: Callable[[Path], None]) -> str:
     for left in target.parent.glob(f".{target.name}.*.tmp"):
         if not is_being_written(left):  # by who was killed here
             left.unlink(missing_ok=True)
-    write_atomically(target, write)
+    written: list[str] = []
+
+    def write_and_look(temporary: Path) -> None:
+        write(temporary)
+        written.append(digest_of(temporary).sha256)  # before others can touch it
+
+    write_atomically(target, write_and_look)
+    return written[0]
 
 
 def _schema_of(parts: list[Path]) -> pa.Schema:
@@ -198,4 +212,18 @@ def _batches(parts: list[Path], keep_going: Callable[[], None]) -> Iterator[pa.R
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
+    if not isinstance(value, list | dict):
+        return value
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _json(value) if "NaN" in text or "Infinity" in text else text
+
+
+def _json(value: Any) -> str:
+    """JSON, which knows neither NaN nor infinity: ``null``, and ``1e999``, which any parser of floats takes for it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "null" if math.isnan(value) else f"{'-' if value < 0 else ''}1e999"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_json, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_json(str(key))}: {_json(item)}' for key, item in value.items())}}}"
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -409,8 +409,8 @@ class Slot:
 
     def _part_attempt(self, part: Infer, layout: ExperimentLayout) -> PartDone:
         try:
-            metrics = do_part(part, lambda: self._inference_of(part, layout), self._keep_going_with(part))
-            return PartDone(lease=part.lease, outcome="done", metrics=metrics)
+            done = do_part(part, lambda: self._inference_of(part, layout), self._keep_going_with(part))
+            return PartDone(lease=part.lease, outcome="done", metrics=done.metrics, sha256=done.sha256)
         except DiscardedError:
             return PartDone(lease=part.lease, outcome="discarded")
         except UnsavedPartError as error:

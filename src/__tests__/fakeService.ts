@@ -266,6 +266,8 @@ export class FakeService implements IRunService {
     more_after: false
   }));
 
+  readonly jobs = mocked<'jobs'>(async () => []);
+
   readonly log = mocked<'log'>(async () => ({
     text: '',
     offset: 0,

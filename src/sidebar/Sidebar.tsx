@@ -11,6 +11,7 @@ import { ErrorBoundary } from '../widgets/ErrorBoundary';
 import { ExperimentPicker } from '../widgets/ExperimentPicker';
 import { useChanges } from '../widgets/useChanges';
 import { useRuns } from '../widgets/useRuns';
+import { Jobs } from './Jobs';
 import { Notices } from './Notices';
 
 /** What a user made of the sidebar: plain JSON, so that it can be kept. */
@@ -67,6 +68,9 @@ export function Sidebar(props: ISidebarProps): JSX.Element {
         />
       </div>
       {model && <Notices model={model} trans={trans} />}
+      {model && (
+        <Jobs service={service} experiment={model.experiment} trans={trans} />
+      )}
       {model && (
         <RunTable
           service={service}

@@ -85,6 +85,33 @@ def test_a_model_file_runs_when_asked_for(package, tmp_path):
     assert f"No module named '{package}'" in run(model, tmp_path).stderr
 
 
+def test_a_star_takes_what_is_public():
+    program = (
+        "from rapidfire_lab.compat import bridge\nbridge()\nbefore = set(globals())\n"
+        "from aitoolbox.cloud.AWS.model_save import *\nfrom aitoolbox.experiment.training_history import *\n"
+        "from aitoolbox.cloud import *\nfrom rafiki.model import *\nfrom rafiki.constants import *\n"
+        "from aitoolbox.cloud.AWS.simple_email_service import *\n"
+        "wanted = {'PyTorchS3ModelSaver', 'KerasS3ModelSaver', 'TrainingHistory', 's3_available_options', 'BaseModel', "
+        "'FixedKnob', 'ModelDependency'}\n"
+        "taken = set(globals()) - before\nassert wanted < taken, wanted - taken\n"
+        "assert not {'Path', 'Any', 'TYPE_CHECKING', 'annotations', 'NoMail'} & taken, taken\n"
+        "assert callable(PyTorchS3ModelSaver)\n"
+    )
+    finished = run("-c", program)
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_a_script_that_could_send_mail_runs_until_it_does():
+    program = (
+        "from rapidfire_lab.compat import bridge\nbridge()\n"
+        "from aitoolbox.cloud.AWS.simple_email_service import SESSender\nprint('so far')\n"
+        "SESSender('me', 'me@example.com', 'you@example.com', 'eu-west-1')\n"
+    )
+    finished = run("-c", program)
+    assert finished.stdout == "so far\n"
+    assert "NoMailError: rapidfire-lab sends no mail" in finished.stderr
+
+
 def test_modules_that_share_a_name_with_an_object(tmp_path):
     program = (
         "from rapidfire_lab.compat import bridge\nbridge()\n"

@@ -66,7 +66,7 @@ def test_what_the_disk_does_not_take_is_tried_again():
     lost, again = scheduler.handle(PartEnded(grant.lease, "unsaved", reason="it is full"))
     assert (lost.deaths, lost.unsaved) == (1, "it is full")
     *_, ended = scheduler.handle(PartEnded(again.lease, "unsaved", reason="it is full"))
-    assert ended == JobEnded(7, "failed", "No attempt could be saved: it is full")
+    assert ended == JobEnded(7, "failed", "No attempt could be saved: it is full", can_go_on=True)
 
 
 def test_a_failure_has_the_other_slots_drop_their_parts():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from rapidfire_lab.errors import ObjectNotFoundError, StorageError
 from rapidfire_lab.saving import (
+    FolderNameError,
     FullPyTorchExperimentGoogleStorageSaver,
     FullPyTorchExperimentS3Saver,
     HyperParamSourceReporter,
@@ -23,7 +25,7 @@ from rapidfire_lab.saving import (
 )
 from rapidfire_lab.saving.cloud import BaseDataLoader, BaseDataSaver
 from rapidfire_lab.saving.training_history import TrainingHistory
-from rapidfire_lab.storage import Retry, read_manifest
+from rapidfire_lab.storage import Retry, open_store, publish, read_manifest
 from rapidfire_lab.storage.google import GoogleStore
 from rapidfire_lab.storage.s3 import S3Store
 from tests.saving.conftest import make_model
@@ -182,6 +184,30 @@ saver.save_model(model, "project", "exp", {TIMESTAMP!r}, 0)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     check(bucket, root, [f"checkpoint_model/model_{NAME}_E0.pth"])
+
+
+def test_names_that_lead_elsewhere_are_refused(bucket, root):
+    with pytest.raises(FolderNameError, match="cannot be the name of a folder"):
+        FullPyTorchExperimentS3Saver("project", "../exp", bucket, local_model_result_folder_path=root)
+    with pytest.raises(FolderNameError, match="cannot be the name of a folder"):
+        PyTorchS3ModelSaver(bucket).create_experiment_cloud_storage_folder_structure("..", "exp", "now")
+
+
+def test_several_savers_lose_no_entry_of_a_manifest_in_a_bucket(bucket, root):
+    files = [Path(root) / str(number) for number in range(8)]
+    Path(root).mkdir(parents=True)
+    for path in files:
+        path.write_text(path.name)
+    store = open_store(f"s3://{bucket}")
+    threads = [
+        threading.Thread(target=publish, args=(store, {path.name: path}), kwargs={"folder": "exp", "add": True})
+        for path in files
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(read_manifest(store, "exp")) == {path.name for path in files}
 
 
 def test_hyperparameters_and_folders_are_sent(bucket, root, tmp_path):

@@ -6,6 +6,9 @@ import json
 import os
 import pickle
 import re
+import subprocess
+import sys
+import threading
 from argparse import Namespace
 from pathlib import Path
 
@@ -25,13 +28,16 @@ from rapidfire_lab.saving import (
     load_results,
 )
 from rapidfire_lab.saving.basic_packages import ClassificationResultPackage
-from rapidfire_lab.saving.folder import SavedFiles, new_timestamp
+from rapidfire_lab.saving.folder import FolderNameError, SavedFiles, new_timestamp
 from rapidfire_lab.saving.local_experiment_saver import BaseFullExperimentLocalSaver
 from rapidfire_lab.saving.training_history import TrainingHistory
 from rapidfire_lab.storage import digest_of, read_manifest
 from rapidfire_lab.storage.local import LocalStore
+from tests.conftest import ROOT
 from tests.saving.conftest import make_model
+from tests.saving.many_files import save_files
 
+HUSH = "hush-hush"
 NAME = "exp_2026-01-31_07-57-38"
 TIMESTAMP = "2026-01-31_07-57-38"
 PLOTS = [f"results/plots/{name}.png" for name in ("accuracy", "loss")]
@@ -125,6 +131,63 @@ def test_a_model_goes_back_into_what_is_trained(root):
     assert loader.init_scheduler([fresh], ignore_missing_saved=True) == [fresh]
     with pytest.raises(KeyError, match="without schedulers"):
         loader.init_scheduler([fresh])
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../exp", "/exp", "a\\b"])
+def test_names_that_lead_elsewhere_are_refused_before_anything_is_written(root, model, package, history, name):
+    message = "cannot be the name of a folder.*local_model_result_folder_path"
+    for names in (("project", name), (name, "exp")):
+        with pytest.raises(FolderNameError, match=message):
+            FullPyTorchExperimentLocalSaver(*names, root)
+        with pytest.raises(FolderNameError, match=message):
+            PyTorchLocalModelSaver(root).save_model(model, *names)
+        with pytest.raises(FolderNameError, match=message):
+            LocalResultsSaver(root).save_experiment_results(package, history, *names, TIMESTAMP)
+        with pytest.raises(FolderNameError, match=message):
+            PyTorchLocalModelLoader(root).load_model(*names, TIMESTAMP)
+        with pytest.raises(FolderNameError, match=message):
+            HyperParamSourceReporter(*names, TIMESTAMP, root)
+    with pytest.raises(FolderNameError, match="experiment_timestamp"):
+        HyperParamSourceReporter("project", "exp", name, root)
+    assert not Path(root).exists()
+
+
+def test_passwords_and_keys_are_in_no_file(root, history):
+    hyperparams = {"lr": 0.1, "betas": (0.9, 0.99), "api_key": HUSH, "login": Namespace(user="me", password=HUSH)}
+    package = ClassificationResultPackage()
+    package.prepare_result_package([0, 1], [0, 1], hyperparameters=hyperparams)
+    for separate in (False, True):
+        save(root, make_model(hyperparams=hyperparams), package, history, separate_files=separate)
+    reporter = HyperParamSourceReporter("project", "exp", TIMESTAMP, root)
+    text = Path(reporter.save_hyperparams_to_text_file(hyperparams)).read_text()
+    assert text.splitlines()[:3] == ["lr:\t0.1", "betas:\t(0.9, 0.99)", "api_key:\t***"]
+    LocalResultsSaver(root, "json").save_experiment_results(package, history, "project", "exp", "json")
+    saved = {path: path.read_bytes() for path in Path(root).rglob("*") if path.is_file()}
+    assert len(saved) > 8
+    assert not [path for path, content in saved.items() if HUSH.encode() in content]
+    results = load_results(Path(root) / "project" / NAME / f"results/hyperparams_{NAME}.p")["hyperparameters"]
+    assert results == {**hyperparams, "api_key": "***", "login": {"user": "me", "password": "***"}}
+    loaded = PyTorchLocalModelLoader(root).load_model("project", "exp", TIMESTAMP, "model")
+    assert loaded["hyperparams"]["betas"] == [0.9, 0.99]
+    assert loaded["hyperparams"]["login"]["password"] == "***"
+    assert hyperparams["api_key"] == HUSH
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_several_in_one_folder_lose_no_entry_of_the_manifest(tmp_path, kind):
+    if kind == "threads":
+        threads = [threading.Thread(target=save_files, args=(tmp_path, name)) for name in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    else:
+        command = [sys.executable, "-m", "tests.saving.many_files", tmp_path]
+        savers = [subprocess.Popen([*command, name], cwd=ROOT) for name in "abcd"]
+        assert [saver.wait() for saver in savers] == [0] * 4
+    entries = read_manifest(LocalStore(tmp_path))
+    assert set(entries) == {f"{name}/{number}" for name in "abcd" for number in range(1, 10, 2)}
+    assert set(files_of(tmp_path)) == {*entries, "manifest.json"}
 
 
 def test_only_local_model_savers_are_taken():

@@ -52,7 +52,8 @@ def test_a_signature_is_as_it_was(line):
 
 
 def test_every_module_is_bridged():
-    assert {line.partition(":")[0] for line in LINES} | {"aitoolbox.cloud"} == set(AITOOLBOX)
+    without = {"aitoolbox.cloud", "aitoolbox.cloud.AWS.simple_email_service"}
+    assert {line.partition(":")[0] for line in LINES} | without == set(AITOOLBOX)
     from aitoolbox.cloud import gcs_available_options, s3_available_options
 
     assert (s3_available_options[0], gcs_available_options[0]) == ("s3", "gcs")

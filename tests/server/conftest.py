@@ -82,6 +82,9 @@ def add_points(journal, key, to_step, *, value=None, from_step=1):
     journal.add_points(key, points)
 
 
+JOB = {"weights": "w", "config": "{}", "data": "{}", "seed": 1, "batch_size": 8, "rows": 30}
+
+
 def fill(home):
     """Two experiments: an ended one, and a live one with a run of each status."""
     home.create()
@@ -112,10 +115,20 @@ def fill(home):
             )
             journal.add_event(f"{operation} run {run_id}", experiment_id=live, run_id=run_id)
         journal.add_event("Slot 1 died", level="warning")
+        _add_jobs(journal, live)
     home.write_identity(
         EngineIdentity(pid=1, epoch="controller-1", version="0", api_level=1, address="ipc://none", started=BEGIN)
     )
     _write_files(home.experiments / "digits")
+
+
+def _add_jobs(journal, experiment):
+    """A completed test with a metric that is no number, and a prediction that failed."""
+    tested = journal.add_job(experiment, parts=1, kind="test", run_id=1, epoch=2, **JOB)
+    journal.update_job(tested, status="completed", metrics='{"loss": 0.5, "f1": NaN}', started=BEGIN, ended=BEGIN + 9)
+    tag = {"model_tag": "s3://bucket/model.pt", "target": "/home/me/predictions_model.csv"}
+    failed = journal.add_job(experiment, parts=1, kind="predict", **tag, **JOB)
+    journal.update_job(failed, status="failed", error="ValueError: no", started=BEGIN, ended=BEGIN + 1)
 
 
 def _write_files(folder):

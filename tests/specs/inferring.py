@@ -31,6 +31,8 @@ class MLSpec:
         logits = model(minibatch["features"] + noise)
         outputs = {"logits": logits, "predictions": logits.argmax(dim=1)}
         if mode == "predict":
+            if cfg.get("wide"):
+                outputs["wide"] = logits.repeat(1, cfg["wide"])
             return {**outputs, "words": [f"class {number}" for number in outputs["predictions"].tolist()]}
         return functional.cross_entropy(logits, minibatch["label"]), {**outputs, "targets": minibatch["label"]}
 
@@ -45,6 +47,7 @@ class MLSpec:
             "order": order,
             "drawn": metrics["drawn"].sum(),
             "minibatches": len(metrics),
+            **({cfg["metric"]: 0.0} if cfg.get("metric") else {}),
         }
 
 

@@ -43,6 +43,19 @@ VALUES = {
 }
 
 
+def test_lists_with_numbers_that_are_none_are_json_and_come_back(tmp_path):
+    numbers = torch.tensor([[0.5, float("nan")], [float("inf"), -float("inf")], [1.0, 2.0]])
+    mixed = [{"NaN": value, "text": "Infinity, ä"} for value in (float("nan"), 2.0, -float("inf"))]
+    write_part(tmp_path / "part", [outputs(3, numbers=numbers, mixed=mixed)])
+    write_csv([tmp_path / "part"], tmp_path / "all.csv", go_on)
+    frame = pd.read_csv(tmp_path / "all.csv")
+    assert frame["numbers"].tolist() == ["[0.5, null]", "[1e999, -1e999]", "[1.0, 2.0]"]
+    back = np.array([json.loads(cell, parse_constant=pytest.fail) for cell in frame["numbers"]], dtype=np.float32)
+    np.testing.assert_array_equal(back, numbers.numpy())
+    back = [json.loads(cell, parse_constant=pytest.fail) for cell in frame["mixed"]]
+    assert back == [{"NaN": value, "text": "Infinity, ä"} for value in (None, 2.0, -float("inf"))]
+
+
 @pytest.mark.parametrize("kind", VALUES)
 def test_every_kind_of_output_comes_back(tmp_path, kind):
     value, expected = VALUES[kind]

@@ -74,7 +74,9 @@ describe('the sidebar', () => {
     expect(service.watch).toHaveBeenCalledWith(null);
     const followed = service.model;
     Object.assign(service, { model: new FakeRuns({ experiment: 'new' }) });
-    fireEvent.change(picker, { target: { value: 'new' } });
+    await act(async () => {
+      fireEvent.change(picker, { target: { value: 'new' } });
+    });
     expect(service.watch).toHaveBeenLastCalledWith('new');
     expect(followed.isDisposed).toBe(true);
     expect(onStateChange).toHaveBeenCalledWith({ experiment: 'new' });
