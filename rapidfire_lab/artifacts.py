@@ -43,6 +43,8 @@ OWNER = "experiment.json"
 _PLACES = (
     "spec.json",
     "spec/**/*",
+    "templates/**/*",
+    "runs/*/plots.json",
     "runs/*/run.log",
     "jobs/*/job.log",
     "runs/*/checkpoints/final.*",

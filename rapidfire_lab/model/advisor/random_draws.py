@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from typing import TYPE_CHECKING
 
 from rapidfire_lab.configs.diff import identity
 from rapidfire_lab.configs.space import combinations, draw, size
 from rapidfire_lab.model.advisor.base import BaseAdvisor, policy_knobs
-from rapidfire_lab.model.advisor.proposal import ParamsType, Proposal, TrialResult
+from rapidfire_lab.model.advisor.proposal import ParamsType, Proposal
 from rapidfire_lab.model.knob_space import to_space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rapidfire_lab.model.base import KnobConfig, Knobs
     from rapidfire_lab.model.constants import Budget
 
@@ -32,50 +29,36 @@ class RandomAdvisor(BaseAdvisor):
     the part of the budget that is spent.
     """
 
-    def __init__(
-        self, knob_config: KnobConfig, budget: Budget, *, seed: int = 42, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        super().__init__(knob_config, budget, seed=seed, clock=clock)
-        self._space = to_space(knob_config)
-        self._sharing = policy_knobs(knob_config, "SHARE_PARAMS")
-        self._rng = random.Random(seed)
-        self._seen: set[str] = set()
-        self._has_params = False
-
     @staticmethod
     def is_compatible(knob_config: KnobConfig, budget: Budget) -> bool:  # noqa: ARG004 - any will do
         """Any knobs will do."""
         return True
 
-    def propose(self, worker_id: str, trial_no: int) -> Proposal | None:  # noqa: ARG002 - all workers are alike
+    def choose(self, trial_no: int, spent: float) -> Proposal | None:
         """Draw knobs, unless the budget is spent or there are no others."""
-        spent = self.spent(trial_no)
         if spent >= 1:
             return None
-        if self._sharing:
-            return self._propose_sharing(trial_no, spent)
-        knobs = self._unseen()
+        rng = random.Random(f"{self.seed}/{trial_no}")
+        if policy_knobs(self.knob_config, "SHARE_PARAMS"):
+            return self._sharing(trial_no, spent, rng)
+        knobs = self._unseen(rng)
         return None if knobs is None else Proposal(trial_no, knobs)
 
-    def feedback(self, worker_id: str, result: TrialResult) -> None:  # noqa: ARG002 - all workers are alike
-        """Take note that there are parameters to share."""
-        self._has_params |= result.proposal.to_cache_params
-
-    def _propose_sharing(self, trial_no: int, spent: float) -> Proposal:
-        knobs = draw(self._space, self._rng)
-        shares = self._rng.random() >= math.exp(-_SHARING_PACE * spent) and self._has_params
-        knobs.update(dict.fromkeys(self._sharing, shares))
+    def _sharing(self, trial_no: int, spent: float, rng: random.Random) -> Proposal:
+        knobs = draw(to_space(self.knob_config), rng)
+        shares = rng.random() >= math.exp(-_SHARING_PACE * spent) and self.lender(ParamsType.GLOBAL_BEST) is not None
+        knobs.update(dict.fromkeys(policy_knobs(self.knob_config, "SHARE_PARAMS"), shares))
         which = ParamsType.GLOBAL_BEST if shares else ParamsType.NONE
         return Proposal(trial_no, knobs, params_type=which, to_cache_params=True)
 
-    def _unseen(self) -> Knobs | None:
-        knobs = next(filter(self._is_new, (draw(self._space, self._rng) for _ in range(_MOST_MISSES))), None)
-        if knobs is None and size(self._space) <= _ENUMERABLE:
-            left = list(filter(self._is_new, combinations(self._space)))
-            knobs = self._rng.choice(left) if left else None
-        if knobs is not None:
-            self._seen.add(identity(knobs))
+    def _unseen(self, rng: random.Random) -> Knobs | None:
+        space = to_space(self.knob_config)
+        # Knobs that are given beside ours do not make a choice another one.
+        chosen = ({name: tried.proposal.knobs[name] for name in space} for tried in self.tried.values())
+        seen = {identity(knobs) for knobs in chosen}
+        draws = (draw(space, rng) for _ in range(_MOST_MISSES))
+        knobs: Knobs | None = next((knobs for knobs in draws if identity(knobs) not in seen), None)
+        if knobs is None and size(space) <= _ENUMERABLE:
+            left = [knobs for knobs in combinations(space) if identity(knobs) not in seen]
+            knobs = rng.choice(left) if left else None
         return knobs
-
-    def _is_new(self, knobs: Knobs) -> bool:
-        return identity(knobs) not in self._seen

@@ -1,0 +1,324 @@
+"""Model templates tuned by the engine: each trial is a run."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import signal
+import sys
+import warnings
+
+import pytest
+
+from rapidfire_lab import ConfigError, Experiment, OperationError
+from rapidfire_lab.compat import bridge
+from rapidfire_lab.engine.client import EngineClient
+from rapidfire_lab.model.errors import InvalidDatasetFormatError, InvalidModelClassError
+from rapidfire_lab.model.parameters import load_params
+from rapidfire_lab.model.source import load_model_file
+from rapidfire_lab.model.trials import restored
+from tests.conftest import engine_home, kill, wait_until
+from tests.model.conftest import TEMPLATES, corpus_zips, digit_zips, tables
+from tests.model.test_templates import MODELS
+
+__all__ = ["corpus_zips", "digit_zips", "tables"]
+
+PAUSING = """
+import logging
+import os
+import time
+
+from singa_auto.model import BaseModel, FixedKnob, IntegerKnob, PolicyKnob, logger
+
+from beside import BASE
+
+
+class Pausing(BaseModel):
+    @staticmethod
+    def get_knob_config():
+        return {
+            "level": IntegerKnob(1, 9),
+            "pause": FixedKnob(0.0),
+            "share": PolicyKnob("SHARE_PARAMS"),
+        }
+
+    def __init__(self, **knobs):
+        self.__dict__.update(knobs)
+        self.total = 0
+
+    def train(self, dataset_path, shared_params=None, broken=0):
+        logger.define_plot("Losses", ["loss", "level"], x_axis="epoch")
+        assert (shared_params is not None) == self.share
+        self.total = shared_params["total"] if self.share else 0
+        for epoch in range(1, 4):
+            logger.log(f"epoch {epoch} begins", loss=self.level / epoch, level=self.level, epoch=epoch)
+            self.total += self.level
+            time.sleep(self.pause)
+        logging.getLogger("library").info("a library's words")
+        while os.path.exists(dataset_path + ".hold"):
+            time.sleep(0.02)
+            logger.log("held")
+        if broken and self.level % 2:
+            raise ValueError("odd levels are out of order")
+
+    def evaluate(self, dataset_path):
+        return float(BASE - self.total)
+
+    def predict(self, queries):
+        return [[query, self.total] for query in queries]
+
+    def dump_parameters(self):
+        return {"total": self.total}
+
+    def load_parameters(self, params):
+        self.total = params["total"]
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bridged():
+    bridge()
+
+
+@pytest.fixture
+def experiment(home, request):
+    made = Experiment(None, re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60])
+    yield made
+    made.cancel_current()
+    made.end()
+
+
+@pytest.fixture
+def pausing(tmp_path, monkeypatch):
+    """A model that tells how it trains, and its data; a file beside these holds trials up."""
+    (tmp_path / "pausing.py").write_text(PAUSING)
+    (tmp_path / "beside.py").write_text("BASE = -1\n")
+    data = tmp_path / "data.csv"
+    data.write_text("a\n1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("pausing", "beside"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    yield importlib.import_module("pausing").Pausing, "OTHER", data, data
+    for name in ("pausing", "beside"):
+        sys.modules.pop(name, None)
+
+
+def hold(given):
+    given[2].with_suffix(".csv.hold").touch()
+
+
+def let_go(given):
+    given[2].with_suffix(".csv.hold").unlink()
+
+
+def trials(experiment):
+    """Trials with their runs, in their order."""
+    return [run for run in experiment.runs() if run.search]
+
+
+def tuning(experiment):
+    [found] = [row for row in experiment.get_policies().to_dict("records") if row["name"] == "tuning"]
+    return found
+
+
+def training(experiment, number):
+    def are_held():
+        logs = (experiment.path / "runs" / str(run.run_id) / "run.log" for run in experiment.runs())
+        return sum(log.exists() and log.read_text().count("held") > 0 for log in logs) >= number
+
+    wait_until(are_held, f"{number} trials to be held up")
+
+
+def leases(experiment):
+    """Ends of all leases, by run id."""
+    keys = {run.id: run.run_id for run in experiment.runs()}
+    found = {}
+    with experiment.reader() as reader:
+        for row in reader._all("SELECT run, state FROM leases ORDER BY id", ()):
+            if row["run"] in keys:
+                found.setdefault(keys[row["run"]], []).append(row["state"])
+    return found
+
+
+def params_of(experiment, run_id):
+    return load_params(experiment.path / "runs" / str(run_id) / "checkpoints" / "final.safetensors")
+
+
+def log_of(experiment, run_id):
+    return (experiment.path / "runs" / str(run_id) / "run.log").read_text()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_template_is_tuned_and_its_parameters_come_back(experiment, name, request):
+    model_name, task, data, queries, least = MODELS[name]
+    paths = request.getfixturevalue(data)
+    model_class = load_model_file(TEMPLATES / f"{name}.py", model_name)
+    experiment.tune(
+        model_class, task, paths["train"], paths["validation"],
+        test_dataset_path=paths.get("test"), budget={"MODEL_TRIAL_COUNT": 4},
+    )  # fmt: skip
+    runs = experiment.runs()
+    assert [run.status for run in runs] == ["completed"] * (1 if name == "hmm_tagger" else 4)
+    results = experiment.get_results().set_index("run_id")
+    assert ("test_score" in results) == ("test" in paths)
+    for run in runs:
+        model = restored(model_class, run.leaf["user_knobs"], params_of(experiment, run.run_id))
+        assert model.evaluate(paths["validation"]) == results.loc[run.run_id, "score"]
+        assert len(model.predict(queries)) == len(queries)
+    assert results["score"].max() > least
+
+
+def test_a_slot_that_dies_costs_its_trial_alone_and_only_time(experiment, pausing):
+    hold(pausing)
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 5}, wait=False)
+    training(experiment, 2)
+    slots = EngineClient().status()["slots"]
+    assert sorted(slot["phase"] for slot in slots) == ["busy", "busy"]
+    os.kill(slots[0]["pid"], signal.SIGKILL)
+    killed = next(run.run_id for run in experiment.runs() if run.id == slots[0]["run"])
+    wait_until(lambda: leases(experiment)[killed][0] == "lost", "the loss to be noticed")
+    let_go(pausing)
+    experiment.wait(timeout=120)
+    expected = {run.run_id: ["committed"] for run in experiment.runs()}
+    assert leases(experiment) == {**expected, killed: ["lost", "committed"]}
+    runs = trials(experiment)
+    assert [run.trial for run in runs] == [1, 2, 3, 4, 5]
+    assert all(run.status == "completed" for run in runs)
+    scores = experiment.get_results()["score"].tolist()
+    totals = {}
+    for run, score in zip(runs, scores, strict=True):
+        totals[run.run_id] = 3 * run.leaf["user_knobs"]["level"] + totals.get(run.parent, 0)
+        assert run.leaf["user_knobs"]["share"] == (run.parent is not None) == run.warm_start
+        assert score == -1 - totals[run.run_id]
+        assert params_of(experiment, run.run_id) == {"total": totals[run.run_id]}
+
+
+def test_what_a_trial_logs_is_its_runs(experiment, pausing):
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1})
+    [run] = experiment.runs()
+    level = run.leaf["user_knobs"]["level"]
+    with experiment.reader() as reader:
+        points = reader.points(run.id, per="step")
+    found = {name: [point.value for point in points if point.name == name] for name in ("loss", "level", "epoch")}
+    assert found == {"loss": [level, level / 2, level / 3], "level": [level] * 3, "epoch": [1, 2, 3]}
+    assert [point.epoch for point in points if point.name == "loss"] == [1, 2, 3]
+    assert "epoch 2 begins" in log_of(experiment, 1)
+    assert "INFO library: a library's words" in log_of(experiment, 1)
+    [plot] = json.loads((experiment.path / "runs" / "1" / "plots.json").read_text())
+    assert plot == {"title": "Losses", "metrics": ["loss", "level"], "x_axis": "epoch"}
+
+
+def test_trials_are_stopped_resumed_cloned_and_deleted(experiment, pausing):
+    hold(pausing)
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 2}, wait=False)
+    training(experiment, 2)
+    experiment.stop(1)
+    experiment.delete(2)
+    wait_until(lambda: [run.status for run in experiment.runs()] == ["stopped"], "one to stop, the other to go")
+    let_go(pausing)
+    experiment.wait(timeout=60)
+    assert tuning(experiment)["status"] == "done"
+    assert "held" in log_of(experiment, 1)
+    experiment.resume(1)
+    experiment.wait(timeout=60)
+    cold = experiment.clone(1, {"level": 2})
+    warm = experiment.clone(1, {"user_knobs": {"level": 5}}, warm_start=True)
+    experiment.wait(timeout=60)
+    first = params_of(experiment, 1)["total"]
+    assert params_of(experiment, cold) == {"total": 6}
+    assert params_of(experiment, warm) == {"total": first + 15}
+    with pytest.raises(ConfigError, match="no knob 'depth'"):
+        experiment.clone(1, {"depth": 3})
+    with pytest.raises(ConfigError, match="'level' is IntegerKnob"):
+        experiment.clone(1, {"level": "high"})
+    with pytest.raises(OperationError, match="no position"):
+        experiment.clone(1, {"level": 3}, warm_start=True, continue_position=True)
+
+
+def test_one_that_raises_is_recorded_and_the_others_go_on(experiment, pausing):
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 6}, train_args={"broken": 1})
+    runs = experiment.runs()
+    assert len(runs) == 6
+    broken = [run for run in runs if run.leaf["user_knobs"]["level"] % 2]
+    assert 0 < len(broken) < 6
+    for run in runs:
+        assert run.status == ("failed" if run in broken else "completed")
+    assert broken[0].error == "ValueError: odd levels are out of order"
+    assert str(pausing[2].parent / "pausing.py") in broken[0].traceback
+    assert tuning(experiment)["status"] == "done"
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_the_time_limit_lets_trials_finish_or_stops_them(experiment, pausing, hard):
+    hold(pausing)
+    experiment.tune(*pausing, budget={"TIME_HOURS": 2 / 3600}, stop_at_time_limit=hard, wait=False)
+    training(experiment, 2)
+    wait_until(lambda: tuning(experiment)["state"].get("closed"), "the time to be over")
+    if not hard:
+        let_go(pausing)
+    experiment.wait(timeout=60)
+    statuses = [run.status for run in experiment.runs()]
+    assert statuses == ["stopped" if hard else "completed"] * 2 + ["stopped"] * (len(statuses) - 2)
+    assert tuning(experiment)["status"] == "done"
+    if hard:
+        let_go(pausing)
+
+
+def test_what_cannot_be_tuned_is_refused(experiment, pausing):
+    model_class, task, data, _ = pausing
+    with pytest.raises(InvalidDatasetFormatError, match="no validation data set"):
+        experiment.tune(model_class, task, data, data.with_name("none.csv"))
+    with pytest.raises(ConfigError, match="no option 'TRIALS'"):
+        experiment.tune(*pausing, budget={"TRIALS": 3})
+    with pytest.raises(ConfigError, match="train_args must be text"):
+        experiment.tune(*pausing, train_args={"file": data})
+    namespace = {"__name__": "nowhere"}
+    exec(PAUSING, namespace)
+    with pytest.raises(InvalidModelClassError, match="in no file"):
+        experiment.tune(namespace["Pausing"], task, data, data)
+    assert experiment.runs() == []
+
+
+def test_the_same_is_tried_whoever_dies(pausing, tmp_path):
+    decided = []
+    for name, deaths in (("undisturbed", ()), ("disturbed", ("controller", "policies", "controller"))):
+        with engine_home(tmp_path / name, slots=2, tracking=False, device="cpu", max_attempts=9):
+            experiment = Experiment(None, name)
+            hold(pausing)
+            experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 8}, wait=False)
+            training(experiment, 2)
+            for role in deaths[:2]:
+                kill(role)
+            let_go(pausing)
+            for role in deaths[2:]:
+                kill(role)
+            experiment.wait(timeout=120)
+            decided.append([(run.trial, run.config, run.parent, run.status) for run in experiment.runs()])
+            experiment.end()
+    assert decided[0] == decided[1]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_trials_are_runs_of_mlflow(pausing, tmp_path):
+    with engine_home(tmp_path / "home", slots=2, device="cpu") as home:
+        experiment = Experiment(None, "tracked")
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 2})
+        wait_until(lambda: EngineClient().status()["unsent"] == 0, "the outbox to be empty")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from mlflow import MlflowClient
+
+            client = MlflowClient(tracking_uri=home.mlflow_uri)
+        scores = experiment.get_results()["score"].tolist()
+        for run, score in zip(experiment.runs(), scores, strict=True):
+            knobs = run.leaf["user_knobs"]
+            found = client.get_run(run.mlflow_run_id).data
+            assert found.params["user_knobs.level"] == str(knobs["level"])
+            assert found.metrics["score"] == score
+            losses = client.get_metric_history(run.mlflow_run_id, "loss")
+            assert [(point.step, point.value) for point in losses] == [(n, knobs["level"] / n) for n in (1, 2, 3)]
+            sources = [item.path for item in client.list_artifacts(run.mlflow_run_id, "spec")]
+            assert sorted(sources) == ["spec/beside.py", "spec/pausing.py"]
+        experiment.end()
