@@ -87,10 +87,15 @@ class Template(msgspec.Struct, kw_only=True):
         """
         return {
             "train": {},
-            _SECTION: checked_values({**knobs, **dict.fromkeys(self.shares, warm_start)}, self.knob_config),
+            _SECTION: checked_values(self._with_policies(knobs, warm_start), self.knob_config),
             "named_metrics": [],
             "fsdp_layer_cls": [],
         }
+
+    def _with_policies(self, knobs: Mapping[str, Any], warm_start: bool) -> Knobs:  # noqa: FBT001 - as in leaf
+        """Knobs with the policies on that are about parameters of other trials, and off where there are none."""
+        skips = {} if warm_start else dict.fromkeys(policy_knobs(self.knob_config, "SKIP_TRAIN"), False)
+        return {**knobs, **dict.fromkeys(self.shares, warm_start), **skips}
 
     def changed(self, parent: Mapping[str, Any], changes: Mapping[str, Any], *, warm_start: bool) -> dict[str, Any]:
         """Config of a trial with other knobs than its parent: ``{"depth": 3}``, or below ``user_knobs``.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from rapidfire_lab.model.advisor.bayes import BayesAdvisor
+from rapidfire_lab.model.advisor.evolution import EvolutionAdvisor
 from rapidfire_lab.model.advisor.fixed import FixedAdvisor
 from rapidfire_lab.model.advisor.random_draws import RandomAdvisor
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.model.base import KnobConfig
     from rapidfire_lab.model.constants import Budget
 
-_BY_PRIORITY: tuple[type[BaseAdvisor], ...] = (FixedAdvisor, RandomAdvisor)
+_BY_PRIORITY: tuple[type[BaseAdvisor], ...] = (FixedAdvisor, BayesAdvisor, EvolutionAdvisor, RandomAdvisor)
 """The first one that is compatible is taken; the last one always is."""
 
 
