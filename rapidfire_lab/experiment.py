@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from rapidfire_lab.model import BaseModel
     from rapidfire_lab.policies.run_policy import Policy
     from rapidfire_lab.search import Search
+    from rapidfire_lab.serving import Predictor
 
 _LOOK_SECONDS = 0.1
 _LOOK_SHARE = 20
@@ -110,6 +111,7 @@ class Experiment:
         self.name: str = answer["name"]
         self.path = Path(answer["path"])
         self._journal: JournalReader | None = None
+        self._predictor: Predictor | None = None
         for warning in answer["warnings"]:
             warnings.warn(warning, stacklevel=2)
         print(f"Experiment {self.name} {'created' if answer['created'] else 'is live: reattached'}")
@@ -349,6 +351,44 @@ class Experiment:
         )
         self._watch(None, wait=wait)
         self._raise_failed([answer["search"]])
+
+    def predict(self, queries: Sequence[Any], run_id: int | None = None) -> list[Any]:
+        """Have a trial of a model template predict.
+
+        The model is restored in a process of its own from what the experiment keeps, and stays there for further
+        queries until another trial is asked, the experiment is ended or the kernel is gone.
+
+        Parameters
+        ----------
+        queries
+            In the format of the task; numpy arrays become lists.
+        run_id
+            A completed trial. By default the one with the highest score, of those that no policy has cut short where
+            there are such.
+
+        Returns
+        -------
+        One prediction per query, in the same order.
+
+        Raises
+        ------
+        NotFoundError, OperationError
+            When there is no such run, or it is no completed trial.
+        JobError
+            When the model cannot be restored, or raises; its run's log has the traceback.
+        """
+        from rapidfire_lab.serving import Predictor, trial_to_serve
+
+        trial = trial_to_serve(self._reader(), self._record(), None if run_id is None else _run_id(run_id))
+        if self._predictor is None or not self._predictor.alive or self._predictor.trial != trial:
+            self._end_predictor()
+            self._predictor = Predictor(trial)
+        return self._predictor.predict(queries)
+
+    def _end_predictor(self) -> None:
+        if self._predictor is not None:
+            self._predictor.close()
+            self._predictor = None
 
     # Inference
 
@@ -765,6 +805,7 @@ class Experiment:
             saving = Artifacts(self._reader(), self._record(), store, epoch_checkpoints=save_epoch_checkpoints)
             saving.check()
         self._client.request(EndExperiment(request_id=new_request_id(), name=self.name))
+        self._end_predictor()
         self._wait_for_tracking()
         print(f"Experiment {self.name} ended; its files are in {self.path}")
         if saving is not None:

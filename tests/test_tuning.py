@@ -10,11 +10,13 @@ import signal
 import sys
 import warnings
 
+import numpy as np
 import pytest
 
 from rapidfire_lab import ConfigError, Experiment, OperationError
 from rapidfire_lab.compat import bridge
 from rapidfire_lab.engine.client import EngineClient
+from rapidfire_lab.errors import JobError, NotFoundError
 from rapidfire_lab.model.errors import InvalidDatasetFormatError, InvalidModelClassError
 from rapidfire_lab.model.parameters import load_params
 from rapidfire_lab.model.source import load_model_file
@@ -67,7 +69,8 @@ class Pausing(BaseModel):
         return float(BASE - self.total)
 
     def predict(self, queries):
-        return [[query, self.total] for query in queries]
+        return [[query["better" if "worse" in query else "good"] if isinstance(query, dict) else query, self.total]
+                for query in queries]
 
     def dump_parameters(self):
         return {"total": self.total}
@@ -168,6 +171,9 @@ def test_a_template_is_tuned_and_its_parameters_come_back(experiment, name, requ
         assert model.evaluate(paths["validation"]) == results.loc[run.run_id, "score"]
         assert len(model.predict(queries)) == len(queries)
     assert results["score"].max() > least
+    if name == "arch_cnn":  # the last trial is in full, and it alone is tested
+        assert [run.leaf["user_knobs"]["quick"] for run in runs] == [True, True, True, False]
+        assert results["test_score"].notna().tolist() == [False, False, False, True]
 
 
 def test_a_slot_that_dies_costs_its_trial_alone_and_only_time(experiment, pausing):
@@ -208,6 +214,30 @@ def test_what_a_trial_logs_is_its_runs(experiment, pausing):
     assert "INFO library: a library's words" in log_of(experiment, 1)
     [plot] = json.loads((experiment.path / "runs" / "1" / "plots.json").read_text())
     assert plot == {"title": "Losses", "metrics": ["loss", "level"], "x_axis": "epoch"}
+
+
+def test_the_best_trial_predicts_or_the_one_that_is_named(experiment, pausing):
+    with pytest.raises(OperationError, match="no trial with a score yet"):
+        experiment.predict([1])
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 6}, train_args={"broken": 1})
+    totals = {run.run_id: params_of(experiment, run.run_id)["total"] for run in experiment.runs() if run.base_lease}
+    best = min(totals.values())
+    assert experiment.predict(["a", np.array([1, 2])]) == [["a", best], [[1, 2], best]]
+    for run_id, total in totals.items():
+        assert experiment.predict([0.5], run_id) == [[0.5, total]]
+    assert experiment.predict([]) == []
+    with pytest.raises(JobError, match="KeyError: 'better'"):
+        experiment.predict([{"worse": 1}])
+    assert "predict" in log_of(experiment, min(totals, key=lambda run_id: totals[run_id]))
+    predictor = experiment._predictor
+    os.kill(predictor._process.pid, signal.SIGKILL)
+    predictor._process.wait()
+    assert experiment.predict([1]) == [[1, best]]
+    with pytest.raises(NotFoundError, match="has no run 99"):
+        experiment.predict([1], 99)
+    failed = next(run.run_id for run in experiment.runs() if run.status == "failed")
+    with pytest.raises(OperationError, match="is failed: only a trial that is completed"):
+        experiment.predict([1], failed)
 
 
 def test_trials_are_stopped_resumed_cloned_and_deleted(experiment, pausing):

@@ -10,6 +10,7 @@ from rapidfire_lab.server.engine import EngineHandler
 from rapidfire_lab.server.logs import EventsHandler, OperationsHandler, RunLogHandler
 from rapidfire_lab.server.metrics import MetricsHandler, SeriesHandler
 from rapidfire_lab.server.operations import OpsCheckHandler, OpsHandler
+from rapidfire_lab.server.predictions import PredictionsHandler
 from rapidfire_lab.server.runs import ExperimentsHandler, RunHandler, RunsHandler
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (f"{_EXPERIMENT}/operations", OperationsHandler),
     (f"{_EXPERIMENT}/ops", OpsHandler),
     (f"{_EXPERIMENT}/ops/check", OpsCheckHandler),
+    (f"{_EXPERIMENT}/predictions", PredictionsHandler),
     (f"{_EXPERIMENT}/artifacts", ArtifactsHandler),
     (f"{_EXPERIMENT}/artifacts/(.+)", ArtifactHandler),
 ]

@@ -19,6 +19,7 @@ from rapidfire_lab.model.parameters import load_params, save_params
 from rapidfire_lab.model.source import check_model_class
 from rapidfire_lab.model.template import Template
 from rapidfire_lab.model.trials import evaluated, instance, torn_down
+from rapidfire_lab.serving import SCORE
 from rapidfire_lab.worker.failure import describe, user_traceback
 from rapidfire_lab.worker.hooks import load_snapshot
 from rapidfire_lab.worker.rng import seed_everything
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from rapidfire_lab.model import BaseModel, Params
     from rapidfire_lab.worker.trial_log import TrialLog
 
-SCORE = "score"
 TEST_SCORE = "test_score"
 
 
