@@ -39,7 +39,7 @@ class _UnsavedError(Exception):
 
 def load_template(folder: Path, template: Template) -> type[BaseModel]:
     """Import the class of a template from its snapshot, which may import Rafiki or SINGA-Auto."""
-    bridge()
+    bridge(("rafiki", "singa_auto"))
     # A name that is the same in each process: pickles of a model's own classes refer to it.
     name = f"rapidfire_lab_model_{Path(template.main).stem}"
     module = load_snapshot(folder, template.main, template.hash, name)
