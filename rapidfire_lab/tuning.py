@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rapidfire_lab.cell_source import cell_source
 from rapidfire_lab.errors import ConfigError
 from rapidfire_lab.model.errors import InvalidModelClassError
 from rapidfire_lab.model.knob_json import serialize_knob_config
-from rapidfire_lab.model.source import check_model_class, knob_config_of
+from rapidfire_lab.model.source import check_model_class, knob_config_of, load_model_class
 from rapidfire_lab.model.tasks import check_datasets
 from rapidfire_lab.model.template import Template
 from rapidfire_lab.spec_source import SpecSource
@@ -71,14 +72,23 @@ def _absolute(path: AnyPath) -> str:
 def _source_of(model_class: type[BaseModel]) -> SpecSource:
     module = sys.modules.get(model_class.__module__)
     path = Path(getattr(module, "__file__", None) or "")
+    cell = cell_source(model_class) if path.suffix != ".py" else None
+    if cell is not None:
+        return _from_cell(cell, model_class.__name__)
     if path.suffix != ".py" or not path.is_file():
         raise InvalidModelClassError(
-            f"{model_class.__name__} is in no file, from which slots could import it: write it into one (with "
-            "%%writefile model.py at the top of its cell), and import it from there"
+            f"{model_class.__name__} is in no file or cell, from which slots could take it: write it into a file (with "
+            "%%writefile model.py at the top of a cell), and import it from there"
         )
     if getattr(module, model_class.__name__, None) is not model_class:
         raise InvalidModelClassError(f"{model_class.__name__} must stand at the top level of {path}")
     return SpecSource.of_model(path)
+
+
+def _from_cell(cell: str, name: str) -> SpecSource:
+    load_model_class(cell.encode(), name)  # says what is amiss here and now
+    main = f"{name}.py"
+    return SpecSource(Path(main).absolute(), main, {main: cell})
 
 
 def _plain(train_args: Mapping[str, Any]) -> dict[str, Any]:

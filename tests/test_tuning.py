@@ -24,6 +24,7 @@ from rapidfire_lab.model.trials import restored
 from tests.conftest import engine_home, kill, wait_until
 from tests.model.conftest import TEMPLATES, corpus_zips, digit_zips, tables
 from tests.model.test_templates import MODELS
+from tests.test_kernel_survival import Kernel
 
 __all__ = ["corpus_zips", "digit_zips", "tables"]
 
@@ -71,6 +72,55 @@ class Pausing(BaseModel):
     def predict(self, queries):
         return [[query["better" if "worse" in query else "good"] if isinstance(query, dict) else query, self.total]
                 for query in queries]
+
+    def dump_parameters(self):
+        return {"total": self.total}
+
+    def load_parameters(self, params):
+        self.total = params["total"]
+"""
+
+
+CELL = """
+import random
+import numpy as np
+from torch import nn
+from rapidfire_lab import Experiment
+from rapidfire_lab.model import ArchKnob, BaseModel, KnobValue, logger as log
+SHIFT = 2
+model = object()  # which the class does not mean by its own variable of this name
+"""
+
+CLASSES = """
+OPS = [KnobValue("up"), KnobValue("down")]
+
+def shifted(value):
+    return value + SHIFT
+
+class Net(nn.Module):
+    def forward(self, value):
+        return shifted(value)
+
+class InACell(BaseModel):
+    names = ["a"]
+    size = len(names)
+
+    @staticmethod
+    def get_knob_config():
+        return {"ops": ArchKnob([OPS, OPS])}
+
+    def __init__(self, **knobs):
+        model = Net()
+        self.total = model(sum(1 if op == "up" else -1 for op in knobs["ops"]))
+
+    def train(self, dataset_path, shared_params=None):
+        log.log(total=self.total)
+
+    def evaluate(self, dataset_path):
+        return float(np.float32(self.total))
+
+    def predict(self, queries):
+        return [self.total] * len(queries)
 
     def dump_parameters(self):
         return {"total": self.total}
@@ -306,7 +356,7 @@ def test_what_cannot_be_tuned_is_refused(experiment, pausing):
         experiment.tune(*pausing, train_args={"file": data})
     namespace = {"__name__": "nowhere"}
     exec(PAUSING, namespace)
-    with pytest.raises(InvalidModelClassError, match="in no file"):
+    with pytest.raises(InvalidModelClassError, match="in no file or cell"):
         experiment.tune(namespace["Pausing"], task, data, data)
     assert experiment.runs() == []
 
@@ -352,3 +402,24 @@ def test_trials_are_runs_of_mlflow(pausing, tmp_path):
             sources = [item.path for item in client.list_artifacts(run.mlflow_run_id, "spec")]
             assert sorted(sources) == ["spec/beside.py", "spec/pausing.py"]
         experiment.end()
+
+
+def test_a_class_of_a_notebooks_cell_is_taken_along(home, tmp_path):
+    (tmp_path / "data").write_text("")
+    kernel = Kernel()
+    try:
+        kernel.run(CELL)
+        kernel.run(CLASSES)
+        kernel.run(f"experiment = Experiment(None, 'cells')\npath = {str(tmp_path / 'data')!r}")
+        kernel.run("experiment.tune(InACell, 'OTHER', path, path, budget={'MODEL_TRIAL_COUNT': 9})")
+        assert kernel.run("print(sorted(experiment.get_results()['score']))").strip() == "[0.0, 2.0, 2.0, 4.0]"
+        assert kernel.run("print(experiment.predict([1, 2]))").strip() == "[4, 4]"
+        kernel.run("handle = open(path)")
+        kernel.run(CLASSES.replace("value + SHIFT", "value + len(handle.name)").replace("InACell", "WithAFile"))
+        told = kernel.run(
+            "try:\n    experiment.tune(WithAFile, 'OTHER', path, path)\nexcept ValueError as error:\n    print(error)"
+        )
+        assert "shifted uses handle, a TextIOWrapper that cannot be taken along" in told
+        kernel.run("experiment.end()")
+    finally:
+        kernel.close()
