@@ -21,7 +21,7 @@ from rapidfire_lab.model.errors import InvalidDatasetFormatError, InvalidModelCl
 from rapidfire_lab.model.parameters import load_params
 from rapidfire_lab.model.source import load_model_file
 from rapidfire_lab.model.trials import restored
-from tests.conftest import engine_home, kill, wait_until
+from tests.conftest import SPECS, engine_home, kill, paced_config, wait_until
 from tests.model.conftest import TEMPLATES, corpus_zips, digit_zips, tables
 from tests.model.test_templates import MODELS
 from tests.test_kernel_survival import Kernel
@@ -51,7 +51,10 @@ class Pausing(BaseModel):
         self.__dict__.update(knobs)
         self.total = 0
 
-    def train(self, dataset_path, shared_params=None, broken=0):
+    def train(self, dataset_path, shared_params=None, broken=0, fault=None):
+        self.fault = fault
+        if fault == "exit" and self.level % 2:
+            os._exit(3)
         logger.define_plot("Losses", ["loss", "level"], x_axis="epoch")
         assert (shared_params is not None) == self.share
         self.total = shared_params["total"] if self.share else 0
@@ -62,7 +65,10 @@ class Pausing(BaseModel):
         logging.getLogger("library").info("a library's words")
         while os.path.exists(dataset_path + ".hold"):
             time.sleep(0.02)
-            logger.log("held")
+            if fault == "mute":
+                print("held", flush=True)
+            else:
+                logger.log("held")
         if broken and self.level % 2:
             raise ValueError("odd levels are out of order")
 
@@ -74,7 +80,7 @@ class Pausing(BaseModel):
                 for query in queries]
 
     def dump_parameters(self):
-        return {"total": self.total}
+        return {"total": [self.total] if self.fault == "params" else self.total}
 
     def load_parameters(self, params):
         self.total = params["total"]
@@ -328,6 +334,69 @@ def test_one_that_raises_is_recorded_and_the_others_go_on(experiment, pausing):
     assert broken[0].error == "ValueError: odd levels are out of order"
     assert str(pausing[2].parent / "pausing.py") in broken[0].traceback
     assert tuning(experiment)["status"] == "done"
+
+
+def test_one_that_takes_its_slot_with_it_fails_after_some_attempts(experiment, pausing):
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 4}, train_args={"fault": "exit"})
+    for run in experiment.runs():
+        fails = run.leaf["user_knobs"]["level"] % 2
+        assert (run.status, run.deaths) == (("failed", 3) if fails else ("completed", 0))
+        assert not fails or "exited with code 3 while it trained this run" in run.error
+    assert tuning(experiment)["status"] == "done"
+
+
+def test_one_that_logs_nothing_is_stopped_with_its_slot(pausing, tmp_path):
+    with engine_home(tmp_path / "home", slots=1, tracking=False, device="cpu", stop_grace_seconds=0.3):
+        experiment = Experiment(None, "mute")
+        hold(pausing)
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1}, train_args={"fault": "mute"}, wait=False)
+        training(experiment, 1)
+        experiment.stop(1)
+        experiment.wait(timeout=60)
+        [run] = experiment.runs()
+        assert (run.status, run.ended_by, run.step) == ("stopped", "user", 0)
+        let_go(pausing)
+        experiment.resume(1)
+        experiment.wait(timeout=60)
+        assert experiment.runs()[0].status == "completed"
+        experiment.end()
+
+
+def test_parameters_that_cannot_be_kept_fail_their_trial(experiment, pausing):
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1}, train_args={"fault": "params"})
+    [run] = experiment.runs()
+    assert run.status == "failed"
+    assert "the parameter 'total' is a list, not a str" in run.error
+
+
+def test_trials_and_the_runs_of_a_spec_take_turns_and_do_not_notice(home, pausing, points):
+    config = paced_config(epochs=2, pause=0.01)
+    results = []
+    for name in ("alone", "beside"):
+        experiment = Experiment(SPECS / "paced.py", name)
+        experiment.run_fit(points, config, num_chunks=5, wait=False)
+        if name == "beside":
+            experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 8})
+            assert [run.status for run in experiment.runs()] == ["completed"] * 9
+        experiment.wait(timeout=120)
+        results.append(experiment.get_results(1).dropna(axis="columns"))
+        experiment.end()
+    assert results[0].equals(results[1])
+
+
+def test_a_trial_begins_anew_when_the_engine_was_stopped(experiment, pausing):
+    hold(pausing)
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 2}, wait=False)
+    training(experiment, 2)
+    EngineClient().stop()
+    assert [run.status for run in experiment.runs()] == ["running"] * 2
+    let_go(pausing)
+    experiment.wait(timeout=120)
+    with experiment.reader() as reader:
+        for run in experiment.runs():
+            assert run.status == "completed"
+            losses = [point.value for point in reader.points(run.id, per="step") if point.name == "loss"]
+            assert len(losses) == 3
 
 
 @pytest.mark.parametrize("hard", [False, True])
