@@ -206,7 +206,8 @@ def params_of(experiment, run_id):
 
 
 def log_of(experiment, run_id):
-    return (experiment.path / "runs" / str(run_id) / "run.log").read_text()
+    path = experiment.path / "runs" / str(run_id) / "run.log"
+    return path.read_text() if path.exists() else ""
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -315,6 +316,15 @@ def test_trials_are_stopped_resumed_cloned_and_deleted(experiment, pausing):
     first = params_of(experiment, 1)["total"]
     assert params_of(experiment, cold) == {"total": 6}
     assert params_of(experiment, warm) == {"total": first + 15}
+    hold(pausing)
+    again = experiment.clone(1, {"level": 6}, warm_start=True)
+    wait_until(lambda: "held" in log_of(experiment, again), "the clone to be held up")
+    experiment.stop(again)
+    experiment.wait(timeout=60)
+    let_go(pausing)
+    experiment.resume(again)
+    experiment.wait(timeout=60)
+    assert params_of(experiment, again) == {"total": first + 18}
     with pytest.raises(ConfigError, match="no knob 'depth'"):
         experiment.clone(1, {"depth": 3})
     with pytest.raises(ConfigError, match="'level' is IntegerKnob"):

@@ -111,7 +111,9 @@ class Tuning:
         self._control.state[_CLOSED] = True
         under_way = [self._own[number] for number in self._open() if number in self._own]
         is_hard = self._definition["hard"]
-        self._control.stop([run for run in under_way if run.is_active and (is_hard or run.status == "queued")])
+        for run in under_way:
+            if run.is_active and (is_hard or run.status == "queued"):
+                self._control.stop(run)  # each for itself: of several, one that has ended would keep all from it
 
     def _take_in(self) -> bool:
         """Take in what has come of the first trial that is open; later ones wait for their turn."""
