@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 OWNER = "experiment.json"
 
-_PLACES = ("spec.json", "spec/**/*", "jobs/*/job.log")
-_OF_RUN = ("run.log", "checkpoints/final.*")
+_PLACES = ("spec.json", "spec/**/*", "templates/**/*", "jobs/*/job.log")
+_OF_RUN = ("run.log", "plots.json", "checkpoints/final.*")
 _EPOCHS = "checkpoints/epoch-*"
 
 

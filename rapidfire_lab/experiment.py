@@ -10,6 +10,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from rapidfire_lab.artifacts import Artifacts, open_artifact_store
 from rapidfire_lab.configs import expand
 from rapidfire_lab.configs.changes import expand_changes
@@ -17,7 +19,14 @@ from rapidfire_lab.configs.scalars import checked_int
 from rapidfire_lab.configs.space import has_knobs
 from rapidfire_lab.data import DataHandle
 from rapidfire_lab.engine.client import EngineClient, new_request_id
-from rapidfire_lab.engine.protocol import AddPolicy, CreateExperiment, EndExperiment, RemovePolicy, SubmitFit
+from rapidfire_lab.engine.protocol import (
+    AddPolicy,
+    CreateExperiment,
+    EndExperiment,
+    RemovePolicy,
+    SubmitFit,
+    SubmitTuning,
+)
 from rapidfire_lab.errors import ConfigError, DataError, NotFoundError, OperationError, SpecError
 from rapidfire_lab.inference import JobRequest, empty_columns, progress_of, refuse_failed, test_results
 from rapidfire_lab.policies.control import PolicyControl
@@ -36,9 +45,11 @@ if TYPE_CHECKING:
     from rapidfire_lab.display import RunView
     from rapidfire_lab.engine.protocol import OperationName
     from rapidfire_lab.journal import ExperimentRecord, JobRecord, JournalReader, RunRecord
+    from rapidfire_lab.model import BaseModel
     from rapidfire_lab.policies.run_policy import Policy
     from rapidfire_lab.report import Report
     from rapidfire_lab.search import Search
+    from rapidfire_lab.serving import Predictor
 
 _LOOK_SECONDS = 0.1
 _LOOK_SHARE = 20
@@ -102,6 +113,7 @@ class Experiment:
         self.name: str = answer["name"]
         self.path = Path(answer["path"])
         self._journal: JournalReader | None = None
+        self._predictor: Predictor | None = None
         for warning in answer["warnings"]:
             warnings.warn(warning, stacklevel=2)
         print(f"Experiment {self.name} {'created' if answer['created'] else 'is live: reattached'}")
@@ -268,6 +280,120 @@ class Experiment:
         from rapidfire_lab.display import show_runs
 
         show_runs(self._client.home, self._reader(), self.name, None).follow()
+
+    # Model templates
+
+    def tune(  # noqa: PLR0913 - as users know it
+        self,
+        model_class: type[BaseModel],
+        task: str,
+        train_dataset_path: str | Path,
+        val_dataset_path: str | Path,
+        *,
+        test_dataset_path: str | Path | None = None,
+        budget: Mapping[str, Any] | None = None,
+        train_args: Mapping[str, Any] | None = None,
+        stop_at_time_limit: bool = False,
+        seed: int = 42,
+        wait: bool = True,
+    ) -> None:
+        """Look for good knobs of a model template: trials, as many at once as there are slots.
+
+        Each trial is a run: in the same table, with its knobs as config, what it logs as metrics and log, its score as
+        the metric ``score`` (the higher the better), and ``stop``, ``resume`` (which trains it anew), ``clone`` (with
+        ``warm_start`` through ``shared_params``) and ``delete`` as for all runs. One that fails is recorded, and the
+        others go on. An advisor chooses the knobs, as their types and policies have it.
+
+        Parameters
+        ----------
+        model_class
+            A class that extends `rapidfire_lab.model.BaseModel`, at the top level of a file or of a notebook's cell.
+            The file and the modules beside it that it imports are copied to the experiment, from where slots import
+            them; of a notebook, the class with all that it uses of it.
+        task
+            Name of the task, such as ``IMAGE_CLASSIFICATION``.
+        train_dataset_path, val_dataset_path, test_dataset_path
+            Local files in the format of the task. On the last one each trial is evaluated, too, unless a policy cuts it
+            short: ``test_score``, which decides nothing.
+        budget
+            ``TIME_HOURS`` (0.1 by default) and ``MODEL_TRIAL_COUNT`` (no limit by default), of which whichever is
+            spent first ends the search; other options mean nothing here.
+        train_args
+            Given to ``train()`` as keywords; text, numbers, lists and dictionaries.
+        stop_at_time_limit
+            Stop what trains at the end of ``TIME_HOURS``. By default no trial is begun after it, and those that have
+            begun are finished.
+        seed
+            Of the knobs that are drawn, and of every trial's random numbers.
+        wait
+            Show progress until it is over. Interrupting detaches: trials go on.
+
+        Raises
+        ------
+        InvalidModelClassError, InvalidDatasetFormatError, ConfigError
+            Before anything is trained, when the class, the data or an argument cannot be used.
+        OperationError
+            When the experiment has ended.
+        """
+        from rapidfire_lab.model.budget import checked
+        from rapidfire_lab.tuning import template_for
+
+        _check_seed(seed)
+        limits = checked(budget or {})
+        template, source = template_for(
+            model_class, task, train_dataset_path, val_dataset_path, test_dataset_path, train_args
+        )
+        answer = self._client.request(
+            SubmitTuning(
+                request_id=new_request_id(),
+                experiment=self.name,
+                template=msgspec.to_builtins(template),
+                sources=source.sources,
+                budget=limits,
+                hard=stop_at_time_limit,
+                seed=seed,
+            )
+        )
+        self._watch(None, wait=wait)
+        self._raise_failed([answer["search"]])
+
+    def predict(self, queries: Sequence[Any], run_id: int | None = None) -> list[Any]:
+        """Have a trial of a model template predict.
+
+        The model is restored in a process of its own from what the experiment keeps, and stays there for further
+        queries until another trial is asked, the experiment is ended or the kernel is gone.
+
+        Parameters
+        ----------
+        queries
+            In the format of the task; numpy arrays become lists.
+        run_id
+            A completed trial. By default the one with the highest score, of those that no policy has cut short where
+            there are such.
+
+        Returns
+        -------
+        One prediction per query, in the same order.
+
+        Raises
+        ------
+        NotFoundError, OperationError
+            When there is no such run, or it is no completed trial.
+        JobError
+            When the model cannot be restored, or raises; its run's log has the traceback.
+        """
+        from rapidfire_lab.serving import Predictor, trial_to_serve
+
+        trial = trial_to_serve(self._reader(), self._record(), None if run_id is None else _run_id(run_id))
+        if self._predictor is None or not self._predictor.alive or self._predictor.trial != trial:
+            self._end_predictor()
+            self._predictor = Predictor(trial)
+        return self._predictor.predict(queries)
+
+    def _end_predictor(self) -> None:
+        if self._predictor is not None:
+            self._predictor.close()
+            self._predictor = None
 
     # Inference
 
@@ -726,6 +852,7 @@ class Experiment:
             saving = Artifacts(self._reader(), self._record(), store, epoch_checkpoints=save_epoch_checkpoints)
             saving.check()
         self._client.request(EndExperiment(request_id=new_request_id(), name=self.name))
+        self._end_predictor()
         try:
             self._wait_for_tracking()
             print(f"Experiment {self.name} ended; its files are in {self.path}")
@@ -754,11 +881,15 @@ def _check_fit_arguments(data_handle: object, seed: object, num_chunks: object) 
     if "train" not in data_handle.partitions:
         message = "run_fit needs a train partition; give DataHandle a 'train' locator."
         raise DataError(message)
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < sys.maxsize:
-        message = f"seed must be a whole number from 0, not {seed!r}."
-        raise ConfigError(message)
+    _check_seed(seed)
     if num_chunks is not None and (not isinstance(num_chunks, int) or num_chunks < 1):
         message = f"num_chunks must be a whole number from 1, or None, not {num_chunks!r}."
+        raise ConfigError(message)
+
+
+def _check_seed(seed: object) -> None:
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < sys.maxsize:
+        message = f"seed must be a whole number from 0, not {seed!r}."
         raise ConfigError(message)
 
 

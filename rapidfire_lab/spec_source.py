@@ -54,6 +54,19 @@ class SpecSource:
         _check_hooks(source)
         return source
 
+    @classmethod
+    def of_model(cls, path: Path) -> SpecSource:
+        """Read the file of a model template.
+
+        Raises
+        ------
+        SpecError
+            When it is no Python file.
+        """
+        sources: dict[str, str] = {}
+        _collect(path, path.parent, sources)
+        return cls(path, path.name, sources)
+
     @property
     def hash(self) -> str:
         """Hash of every file that belongs to the spec."""

@@ -14,6 +14,7 @@ from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.protocol import RunOperation
 from rapidfire_lab.engine.requests import check_length, insert_run, schedule_run
 from rapidfire_lab.errors import ConfigError, EngineError, OperationError
+from rapidfire_lab.model.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -75,7 +76,8 @@ def _check_checkpoint(ledger: Ledger, parent: RunRecord) -> None:
     if not parent.base_lease:
         message = f"Run {parent.run_id} has committed nothing yet that a clone could start from. {remedy}, or wait."
         raise OperationError(message)
-    for path in _layout(ledger, parent).checkpoint(parent.run_id, parent.base_lease):
+    weights, state = _layout(ledger, parent).checkpoint(parent.run_id, parent.base_lease)
+    for path in (weights,) if parent.is_trial else (weights, state):
         if not path.exists():
             message = f"The checkpoint of run {parent.run_id} is gone: there is no {path}. {remedy}."
             raise OperationError(message)
@@ -89,21 +91,33 @@ def _plans(
     ledger: Ledger, parent: RunRecord, changes: Iterable[dict[str, Any]], request: RunOperation | CheckClone
 ) -> Iterator[ClonePlan]:
     old = parent.leaf
-    rows = json.loads(ledger.journal.fit(parent.fit_id).data)["partitions"]["train"]["rows"]
+    data = ledger.journal.fit(parent.fit_id).data
+    template = Template.of_fit(data)
+    if template is not None and request.continue_position:
+        message = f"Run {parent.run_id} is a trial, which has no position: leave continue_position out."
+        raise OperationError(message)
     for change in changes:
-        leaf = apply_changes(old, change)
+        if template is not None:
+            leaf = template.changed(old, change, warm_start=request.warm_start)
+        else:
+            leaf = _checked_changes(old, change, json.loads(data)["partitions"]["train"]["rows"])
         if leaf == old and not request.warm_start:
             left = "leave" if change else "are none: they leave"
             message = (
                 f"The changes {left} run {parent.run_id}'s config as it is; a clone needs at least one changed knob."
             )
             raise ConfigError(message)
-        check_torch_names(leaf)
-        check_length(leaf, rows)
         if request.continue_position:
             _check_position(parent, leaf)
         trial = request.trial if isinstance(request, RunOperation) else None
         yield ClonePlan(parent, change, leaf, request.warm_start, request.continue_position, trial)
+
+
+def _checked_changes(old: dict[str, Any], change: dict[str, Any], rows: int) -> dict[str, Any]:
+    leaf = apply_changes(old, change)
+    check_torch_names(leaf)
+    check_length(leaf, rows)
+    return leaf
 
 
 def _check_position(parent: RunRecord, leaf: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import zmq
 
 import rapidfire_lab
-from rapidfire_lab.engine import inference, operations, policies, protocol, requests
+from rapidfire_lab.engine import inference, operations, policies, protocol, requests, tuning
 from rapidfire_lab.engine.children import exit_reason
 from rapidfire_lab.engine.policy_line import PolicyLine
 from rapidfire_lab.engine.scheduler import DrainAsked, SlotDown, SlotDying, SlotUp
@@ -46,7 +46,13 @@ _PART_TOO_LONG = (
     "tells where it was. Should it need longer, raise the setting (0 sets no limit), restart the engine with "
     "`rapidfire-lab stop-engine` and ask again."
 )
-_NEWS_TO_POLICIES = (protocol.AddPolicy, protocol.CreateExperiment, protocol.SubmitFit, protocol.RunOperation)
+_NEWS_TO_POLICIES = (
+    protocol.AddPolicy,
+    protocol.CreateExperiment,
+    protocol.SubmitFit,
+    protocol.SubmitTuning,
+    protocol.RunOperation,
+)
 
 _KEPT_REPLIES = 1_000
 """More than can be asked while a client still repeats its question."""
@@ -264,6 +270,8 @@ class Controller:
                 return requests.end_experiment(request, self._ledger)
             case protocol.SubmitFit():
                 return requests.submit_fit(request, self._ledger, self._node.slots)
+            case protocol.SubmitTuning():
+                return tuning.submit_tuning(request, self._ledger, self._node.slots)
             case protocol.SubmitJob():
                 return inference.submit_job(request, self._ledger)
             case protocol.RunOperation():

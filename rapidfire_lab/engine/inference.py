@@ -51,6 +51,9 @@ def submit_job(request: SubmitJob, ledger: Ledger) -> dict[str, Any]:
 
 def _from_run(request: SubmitJob, ledger: Ledger, experiment: ExperimentRecord) -> int:
     run = find_run(ledger, experiment, request.run_id or 0)
+    if run.is_trial:
+        message = f"Run {run.run_id} is a trial of a model template, which run_{request.kind} is not for: use predict."
+        raise OperationError(message)
     layout = ExperimentLayout(Path(experiment.path))
     weights = _weights(request, ledger, experiment, run)
     fit = ledger.journal.fit(run.fit_id)

@@ -4,6 +4,8 @@
 
     <experiment>/
       spec.json, spec/                    source snapshot of the MLSpec and its sibling modules
+      templates/<hash>/                   source snapshot of a model template and its sibling modules
+      runs/<run_id>/plots.json            plots that a trial of a model template has defined
       runs/<run_id>/run.log               what user code printed
       runs/<run_id>/state/lease-*         the last two checkpoints to go on from, named after who made them
       runs/<run_id>/state/lease-0.*       the checkpoint of another run that a warm start begins with
@@ -40,11 +42,17 @@ class ExperimentLayout:
     def spec(self) -> Path:
         return self.root / "spec"
 
+    def template(self, source_hash: str) -> Path:
+        return self.root / "templates" / source_hash
+
     def run(self, run_id: int) -> Path:
         return self.root / "runs" / str(run_id)
 
     def log(self, run_id: int) -> Path:
         return self.run(run_id) / "run.log"
+
+    def plots(self, run_id: int) -> Path:
+        return self.run(run_id) / "plots.json"
 
     def weights(self, run_id: int, lease: int) -> Path:
         return self._state_folder(run_id) / f"lease-{lease}.safetensors"
@@ -84,15 +92,17 @@ class ExperimentLayout:
 
     def write_spec(self, sources: dict[str, str], info: SpecInfo) -> None:
         """Keep a snapshot of the spec, from which slots import it; nothing of an earlier one stays."""
-        if self.spec.is_symlink():
-            self.spec.unlink()
-        elif self.spec.exists():
-            shutil.rmtree(self.spec)
-        for name, text in sources.items():
-            target = self.spec / name
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(target, text.encode())
+        _write_snapshot(self.spec, sources)
         write_private(self.root / "spec.json", msgspec.json.encode(info))
+
+    def write_template(self, sources: dict[str, str], source_hash: str) -> None:
+        """Keep a snapshot of a model template, from which slots import it; it is there whole or not at all."""
+        folder = self.template(source_hash)
+        if folder.exists():
+            return  # of the same hash: trials may be reading it
+        half_written = folder.with_name(f".{source_hash}.tmp")
+        _write_snapshot(half_written, sources)
+        half_written.replace(folder)
 
     def spec_info(self) -> SpecInfo:
         return msgspec.json.decode((self.root / "spec.json").read_bytes(), type=SpecInfo)
@@ -125,10 +135,14 @@ class ExperimentLayout:
         return self.weights(run_id, lease), self.state(run_id, lease)
 
     def begin_with(self, run_id: int, parent: int, lease: int) -> None:
-        """Give a new run a parent's checkpoint to begin with: it stays, whatever becomes of the parent."""
+        """Give a new run a parent's checkpoint to begin with: it stays, whatever becomes of the parent.
+
+        Of a trial of a model template that is one file.
+        """
         self.make_run(run_id)
         for source, target in zip(self.checkpoint(parent, lease), self.checkpoint(run_id, 0), strict=True):
-            link_or_copy(source, target)
+            if source.exists() or source.suffix != ".pt":
+                link_or_copy(source, target)
         for folder in (self._state_folder(run_id), self.run(run_id), self.run(run_id).parent):
             sync(folder)
 
@@ -168,3 +182,14 @@ class ExperimentLayout:
         """Free a deleted run's disk; its log stays."""
         for folder in (self._state_folder(run_id), self.checkpoints(run_id)):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_snapshot(folder: Path, sources: dict[str, str]) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+    for name, text in sources.items():
+        target = folder / name
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(target, text.encode())

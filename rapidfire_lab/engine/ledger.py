@@ -129,6 +129,8 @@ class Ledger:
         self.journal.update_run(grant.run, status="running", slot=grant.slot, started=run.started or time.time())
         if run.started is None:
             self.event(run, f"Run {run.run_id} started on slot {grant.slot}")
+        elif run.is_trial:
+            self.journal.trim_points(run.id, run.step)  # a trial that was broken off begins anew
         message = Grant(
             lease=grant.lease,
             run=grant.run,
@@ -160,7 +162,8 @@ class Ledger:
         parent = self.journal.run(run.experiment_id, run.parent)
         if parent is None:
             return None
-        return WarmStart(optimizer=parent.leaf["train"]["optimizer"], continue_position=run.continue_position)
+        optimizer = parent.leaf["train"].get("optimizer", {})  # a trial of a model template has none of ours
+        return WarmStart(optimizer=optimizer, continue_position=run.continue_position)
 
     def warm_started(self, message: WarmStarted) -> None:
         """Note what a run took over from its parent; what is made anew after a crash says the same again."""
@@ -276,7 +279,8 @@ class Ledger:
             seconds=run.seconds + done.seconds + done.overhead,
             device=done.device,
         )
-        self._track_points(run, done, done.step)
+        # What a trial logs is numbered on its own, and all of it is there when the trial is.
+        self._track_points(run, done, None if run.is_trial and done.step else done.step)
         if run.warm_start and not run.base_lease and done.step:
             self._obsolete += self._layout(run).checkpoint(run.run_id, 0)
         self._with_files(run, lambda: self._keep_files(run, done))

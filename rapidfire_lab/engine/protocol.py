@@ -70,6 +70,22 @@ class SubmitFit(Message):
     """Definitions of searches, which add their runs by and by."""
 
 
+class SubmitTuning(Message):
+    """Tune a model template: have an advisor propose trials, each of which is a run.
+
+    ``template`` is a `rapidfire_lab.model.template.Template`, ``sources`` the files that its hash is of. ``budget`` has
+    Rafiki's options; with ``hard`` what still trains at the end of ``TIME_HOURS`` is stopped.
+    """
+
+    request_id: str
+    experiment: str
+    template: dict[str, Any]
+    sources: dict[str, str]
+    budget: dict[str, Any]
+    hard: bool
+    seed: int
+
+
 class Trial(msgspec.Struct, kw_only=True):
     """What a run is in a search: the trial of this number, to be trained for ``until`` epochs for now."""
 
@@ -384,6 +400,7 @@ Request: TypeAlias = (
     | CreateExperiment
     | EndExperiment
     | SubmitFit
+    | SubmitTuning
     | SubmitJob
     | RunOperation
     | CheckClone

@@ -22,6 +22,7 @@ from rapidfire_lab.engine.ledger import run_state
 from rapidfire_lab.engine.scheduler import RunAdded, StopAsked
 from rapidfire_lab.errors import ConfigError, DataError, EngineError, NotFoundError, OperationError, SpecError
 from rapidfire_lab.journal import ACTIVE_STATUSES
+from rapidfire_lab.model.template import Template
 from rapidfire_lab.search import settled
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def create_experiment(request: CreateExperiment, ledger: Ledger, home: EngineHom
     if live and request.name in (live.name, live.asked_name):
         return _reattach(request, live)
     warnings = []
-    name = _free_name(request.name, {experiment.name for experiment in ledger.journal.experiments()})
+    name = free_name(request.name, {experiment.name for experiment in ledger.journal.experiments()})
     if name != request.name:
         warnings.append(f"The name {request.name!r} is taken by an earlier experiment; this one is {name!r}.")
     path = _make_folder(request, home, name)
@@ -94,7 +95,7 @@ def _reattach(request: CreateExperiment, live: ExperimentRecord) -> dict[str, An
     return {"name": live.name, "path": live.path, "created": False, "warnings": warnings}
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
     candidate, number = name, 0
     while candidate in taken:
         number += 1
@@ -256,6 +257,9 @@ def _checked(leaves: list[dict[str, Any]], rows: int) -> list[dict[str, Any]]:
 
 def checked_leaves(leaves: list[dict[str, Any]], fit: FitRecord) -> list[dict[str, Any]]:
     """Check configs of runs that are to train on the data of a fit, and bring them into canonical form."""
+    template = Template.of_fit(fit.data)
+    if template is not None:
+        return [template.leaf(leaf["user_knobs"]) for leaf in leaves]
     return _checked(leaves, json.loads(fit.data)["partitions"]["train"]["rows"])
 
 
@@ -274,7 +278,7 @@ def _add_search(
         message = f"The name {definition['name']!r} of a search cannot be used: {NAME_RULE}"
         raise ConfigError(message)
     taken = {policy.name for policy in ledger.journal.policies(experiment.id)}
-    name = _free_name(definition["name"], taken)
+    name = free_name(definition["name"], taken)
     whole = settled({**definition, "name": name}, slots=slots, chunks=fit.num_chunks or FIRST_CHUNKS, now=time.time())
     ledger.journal.add_search(experiment.id, name, whole, fit.id)
     ledger.journal.add_event(f"Search {name} begun", experiment_id=experiment.id)
@@ -290,17 +294,19 @@ def check_length(leaf: dict[str, Any], rows: int) -> None:
 def insert_run(
     ledger: Ledger, fit: FitRecord, leaf: dict[str, Any], *, trial: Trial | None = None, **columns: Any
 ) -> RunRecord:
-    """Write a new run down; it trains once it is scheduled."""
-    rows = json.loads(fit.data)["partitions"]["train"]["rows"]
-    train = leaf["train"]
-    steps_per_epoch = math.ceil(rows / train["batch_size"])
+    """Write a new run down; it trains once it is scheduled. A trial of a model template is one step."""
+    if Template.of_fit(fit.data) is not None:
+        epochs = steps_per_epoch = 1
+    else:
+        rows = json.loads(fit.data)["partitions"]["train"]["rows"]
+        epochs, steps_per_epoch = leaf["train"]["epochs"], math.ceil(rows / leaf["train"]["batch_size"])
     if trial is not None:
         columns |= {"search": trial.search, "trial": trial.number, "until": trial.until * steps_per_epoch}
     key = ledger.journal.add_run(
         fit.experiment_id,
         config=leaf,
         fit_id=fit.id,
-        epochs=train["epochs"],
+        epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         **columns,
     )

@@ -25,6 +25,7 @@ from rapidfire_lab.engine.lifeline import die_with_parent
 from rapidfire_lab.engine.protocol import Exit, Tracked, TrackerReady, decode_from_controller, encode
 from rapidfire_lab.journal import JournalReader
 from rapidfire_lab.mlflow_store import make_store
+from rapidfire_lab.model.template import Template
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -151,10 +152,16 @@ class MlflowSink:
         if f"{_TAG}described" in client.get_run(mlflow_run).data.tags:
             return
         self._log_params(client, mlflow_run, run.leaf)
-        spec = ExperimentLayout(Path(experiment.path)).spec
-        if spec.is_dir():
-            client.log_artifacts(mlflow_run, str(spec), "spec")
+        sources = self._sources(experiment, run)
+        if sources.is_dir():
+            client.log_artifacts(mlflow_run, str(sources), "spec")
         client.set_tag(mlflow_run, f"{_TAG}described", "yes")
+
+    def _sources(self, experiment: ExperimentRecord, run: RunRecord) -> Path:
+        """Snapshot of what the run trains: the spec, or a model template."""
+        layout = ExperimentLayout(Path(experiment.path))
+        template = Template.of_fit(self._journal.fit(run.fit_id).data)
+        return layout.spec if template is None else layout.template(template.hash)
 
     @staticmethod
     def _log_params(client: MlflowClient, mlflow_run: str, leaf: dict[str, Any]) -> None:

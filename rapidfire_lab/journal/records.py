@@ -96,6 +96,11 @@ class RunRecord(msgspec.Struct, kw_only=True):
         leaf: dict[str, Any] = json.loads(self.config)
         return leaf
 
+    @property
+    def is_trial(self) -> bool:
+        """Whether it is a trial of a model template, which has no training of ours."""
+        return not self.leaf["train"]
+
 
 class Position(NamedTuple):
     """How far a run has come, of ``epochs`` that it is to train for now.

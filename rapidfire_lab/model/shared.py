@@ -6,12 +6,10 @@ import copy
 import math
 from typing import TYPE_CHECKING
 
-from rapidfire_lab.model.advisor.proposal import ParamsType
+from rapidfire_lab.model.advisor.proposal import RECENT, ParamsType
 
 if TYPE_CHECKING:
     from rapidfire_lab.model.base import Params
-
-_RECENT = (ParamsType.LOCAL_RECENT, ParamsType.GLOBAL_RECENT)
 
 
 class SharedParams:
@@ -34,4 +32,4 @@ class SharedParams:
         """Give a copy of the parameters that a proposal asks for; None when there are none."""
         if which is ParamsType.NONE:
             return None
-        return copy.deepcopy(self._recent if which in _RECENT else self._best)
+        return copy.deepcopy(self._recent if which in RECENT else self._best)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.model.advisor import Proposal, TrialResult, make_advisor
 from rapidfire_lab.model.console import header, inform_user, say, warn_user
 from rapidfire_lab.model.errors import InvalidModelClassError
+from rapidfire_lab.model.knob_values import is_cut_short
 from rapidfire_lab.model.parameters import FileParamStore
 from rapidfire_lab.model.shared import SharedParams
 
@@ -64,6 +65,7 @@ class Trials:
 
     def __init__(self, model: type[BaseModel], knob_config: KnobConfig, data: Data, fixed: Knobs) -> None:
         self._model = model
+        self._knob_config = knob_config
         self._open = {name: knob for name, knob in knob_config.items() if name not in fixed}
         self._data = data
         self._fixed = fixed
@@ -101,7 +103,7 @@ class Trials:
         params = model.dump_parameters()
         if proposal.to_save_params:
             saved = store.save(params)
-            if score is not None and self._is_best(score):
+            if score is not None and self._is_best(proposal, score):
                 self._best = self._tried(model, proposal, score, store.load(saved))
             store.delete(saved)
         if proposal.to_cache_params:
@@ -113,11 +115,17 @@ class Trials:
         predictions = None if self._data.queries is None else model.predict(list(self._data.queries))
         return Best(proposal, score, test_score, params, predictions)
 
-    def _is_best(self, score: float) -> bool:
+    def _is_best(self, proposal: Proposal, score: float) -> bool:
+        """Whether no trial is better; those that a policy cut short count less than those in full."""
         if math.isnan(score):
             warn_user("The score is NaN, which is no better than any other: this trial does not count.")
             return False
-        return self._best is None or score > self._best.score
+        if self._best is None:
+            return True
+        return self._rank(proposal, score) > self._rank(self._best.proposal, self._best.score)
+
+    def _rank(self, proposal: Proposal, score: float) -> tuple[bool, float]:
+        return (not is_cut_short(proposal.knobs, self._knob_config), score)
 
     def _announce(self) -> None:
         if self._best is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.engine.protocol import PolicyAction, Trial
 from rapidfire_lab.errors import PolicyError
 from rapidfire_lab.policies.source import load_policy
+from rapidfire_lab.policies.tuning_policy import KIND, load_tuning, tuning_deadline
 from rapidfire_lab.search import make_conductor
 from rapidfire_lab.search.conductor import Drop, Start, TrialView
 from rapidfire_lab.search.groups import CHUNK_LOSS
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 def load_search(policy: PolicyRecord) -> Policy:
     """Make the policy that a search is."""
     definition = json.loads(policy.definition or "{}")
+    if definition.get("kind") == KIND:
+        return load_tuning(policy)
     source = definition["constraint"]
     constraint: Any = load_policy(source["source"], source["function"]) if source else None
     metrics = [name for name, _ in definition["metrics"]]
@@ -49,7 +52,10 @@ def deadline_of(policy: PolicyRecord) -> float:
     """When a search has to be called whatever happens; infinite for all else."""
     if policy.definition is None:
         return math.inf
-    deadline: float = json.loads(policy.definition)["budget"].get("deadline", math.inf)
+    definition = json.loads(policy.definition)
+    if definition.get("kind") == KIND:
+        return tuning_deadline(definition, json.loads(policy.state))
+    deadline: float = definition["budget"].get("deadline", math.inf)
     return deadline
 
 

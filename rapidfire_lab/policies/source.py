@@ -119,7 +119,7 @@ def _collect_value(value: Any, name: str, user: str, parts: dict[str, str]) -> N
             )
             raise PolicyError(message)
         parts[name] = f"import {value.__name__} as {name}" if value.__name__ != name else f"import {name}"
-    elif (module := _importable_from(value)) is not None:
+    elif (module := importable_from(value)) is not None:
         parts[name] = f"from {module} import {value.__qualname__} as {name}"
     elif isinstance(value, FunctionType):
         if value.__name__ != name:
@@ -130,7 +130,7 @@ def _collect_value(value: Any, name: str, user: str, parts: dict[str, str]) -> N
         parts[name] = f"{name} = {_written(value, name, user)}"
 
 
-def _importable_from(value: Any) -> str | None:
+def importable_from(value: Any) -> str | None:
     """Module that the engine can import a function or class from, which is not so for the notebook's own."""
     name = getattr(value, "__qualname__", None)
     module = sys.modules.get(getattr(value, "__module__", None) or "")

@@ -35,7 +35,7 @@ class PolicyRun:
     chunk_losses
         Mean training loss over the minibatches of each completed chunk. An epoch has ``num_chunks`` of ``run_fit``,
         or 4: the same places of the data in every run, however the engine cuts its leases. NaN for a chunk that a
-        clone's parent trained.
+        clone's parent trained. Trials of a model template have none.
     chunks_per_epoch
         How many of them an epoch has.
     is_at_limit
@@ -125,7 +125,7 @@ class RunViews:
             step=run.step,
             steps_per_epoch=run.steps_per_epoch,
             epochs=run.epochs,
-            chunk_losses=tuple(history.chunk_losses()),
+            chunk_losses=() if run.is_trial else tuple(history.chunk_losses()),
             rows=tuple(history.rows),
             search=run.search,
             trial=run.trial,

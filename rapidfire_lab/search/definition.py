@@ -12,13 +12,13 @@ from rapidfire_lab.search.halving import Halving
 from rapidfire_lab.search.optuna_supply import OptunaSupply
 from rapidfire_lab.search.population import Population
 from rapidfire_lab.search.pruned import Pruned
-from rapidfire_lab.search.racing import PairedRace
 from rapidfire_lab.search.supplies import Drawn, Listed
 from rapidfire_lab.search.whole import Whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rapidfire_lab.search.racing import PairedRace
     from rapidfire_lab.search.searcher import Algorithm, State, Supply
     from rapidfire_lab.search.supplies import Constraint
 
@@ -73,6 +73,8 @@ def make_conductor(definition: Mapping[str, Any], state: State, *, constraint: C
 
 
 def _algorithm(definition: Mapping[str, Any], state: State) -> Algorithm:
+    from rapidfire_lab.search.racing import PairedRace  # numpy is not for all who import searches
+
     arguments = dict(definition["algorithm"])
     kinds: dict[str, type[Halving | Generations | PairedRace | Population | Pruned | Whole]] = {
         "halving": Halving,

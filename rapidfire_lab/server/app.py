@@ -12,6 +12,7 @@ from traitlets import Bool, Float
 from rapidfire_lab.server import mlflow
 from rapidfire_lab.server.activity import is_training, may_keep_alive, note_activity
 from rapidfire_lab.server.mlflow_child import MlflowSite
+from rapidfire_lab.server.predictions import Predictors
 from rapidfire_lab.server.routes import HANDLERS
 
 if TYPE_CHECKING:
@@ -70,17 +71,30 @@ class RapidfireLabApp(ExtensionApp):
         help="The process behind MLflow's page ends when nobody has asked it for so long; the next look starts it.",
     )
 
+    prediction_timeout = Float(
+        120.0,
+        min=0.1,
+        config=True,
+        help="Seconds that a model template may take to be loaded and to predict before that is told as an error.",
+    )
+
+    prediction_idle_minutes = Float(
+        15.0, min=0.0, config=True, help="A process that predicts ends when nobody has asked it for so long."
+    )
+
     def initialize_handlers(self) -> None:
         """Add the routes; the base class puts the server's base URL in front of them."""
         self.mlflow = MlflowSite(idle_seconds=60 * self.mlflow_idle_minutes, start_timeout=self.mlflow_start_timeout)
+        self.predictors = Predictors(60 * self.prediction_idle_minutes)
         self.handlers.extend(HANDLERS + mlflow.HANDLERS)
         self._activity = PeriodicCallback(self.refresh_activity, _ACTIVITY_SECONDS * 1_000)
         self._activity.start()
 
     async def stop_extension(self) -> None:
-        """End with the server, and MLflow's process with it."""
+        """End with the server, and with it MLflow's process and those that predict."""
         if self._activity is not None:
             self._activity.stop()
+        await self.predictors.stop()
         await self.mlflow.stop()
 
     def current_activity(self) -> bool:
@@ -89,6 +103,7 @@ class RapidfireLabApp(ExtensionApp):
 
     async def refresh_activity(self) -> None:
         """See whether runs are in training, and let a hub see that the server is in use while they are."""
+        self.predictors.end_idle()
         self._training = await asyncio.to_thread(is_training)
         if self.current_activity():
             note_activity(self._web_app)

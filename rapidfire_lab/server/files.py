@@ -21,6 +21,7 @@ _PREDICTION_SUFFIXES = (".csv", ".parquet")
 _PLACES = (
     "spec.json",
     "spec/**/*",
+    "templates/**/*",
     "predictions_*",
     "runs/*/run.log",
     "runs/*/predictions_*",
@@ -75,7 +76,7 @@ def _kind(parts: Sequence[str]) -> tuple[str, int | None] | None:
     match parts:
         case ["spec.json"]:
             return "spec", None
-        case ["spec", *_, _] if "__pycache__" not in parts:
+        case ["spec" | "templates", *_, _] if "__pycache__" not in parts:
             return "spec", None
         case [name] if _is_prediction(name):
             return "prediction", None

@@ -16,6 +16,7 @@ from tornado import web
 
 from rapidfire_lab.errors import (
     EngineError,
+    JobError,
     NotFoundError,
     OperationError,
     RapidfireLabError,
@@ -42,6 +43,7 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
     (StaleError, 412),
     (OperationError, 409),
     (EngineError, 503),
+    (JobError, 422),
     (ValueError, 400),  # ConfigError, DataError and SpecError are
 )
 Answer = TypeVar("Answer")
@@ -74,14 +76,14 @@ class RestHandler(ExtensionHandlerMixin, APIHandler):
 
     def question(self, kind: type[Question]) -> Question:
         """The query as a struct of this kind."""
-        with _told():
+        with told():
             return from_query(self.request.query_arguments, kind)
 
     def body(self, kind: type[Question]) -> Question:
         """The body as a struct of this kind."""
         if len(self.request.body) > MOST_BODY_BYTES:
             raise Refusal(413, f"The request's body is larger than {MOST_BODY_BYTES:,} bytes.")
-        with _told():
+        with told():
             return from_body(self.request.body, kind)
 
     async def read(self, question: Callable[[JournalReader], Answer]) -> Answer:
@@ -99,7 +101,7 @@ class RestHandler(ExtensionHandlerMixin, APIHandler):
     async def _in_time(self, threads: ThreadPoolExecutor, question: Callable[[], Answer]) -> Answer:
         timeout: float = self.extensionapp.journal_timeout  # type: ignore[attr-defined]
         asked = asyncio.get_running_loop().run_in_executor(threads, question)
-        with _told():
+        with told():
             try:
                 return await asyncio.wait_for(asked, timeout)
             except asyncio.TimeoutError as error:  # on Python 3.10 not yet the builtin
@@ -108,7 +110,7 @@ class RestHandler(ExtensionHandlerMixin, APIHandler):
 
     async def ask(self, question: Callable[..., Answer], *arguments: Any) -> Answer:
         """Have the engine asked, in a thread; the question itself ends in time."""
-        with _told():
+        with told():
             return await asyncio.to_thread(question, *arguments)
 
     def answer(self, value: Any, status: int = 200) -> None:
@@ -127,7 +129,7 @@ class RestHandler(ExtensionHandlerMixin, APIHandler):
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Turn errors that are meant for users into answers."""
     try:
         yield

@@ -11,6 +11,7 @@ from rapidfire_lab.server.jobs import JobsHandler
 from rapidfire_lab.server.logs import EventsHandler, OperationsHandler, RunLogHandler
 from rapidfire_lab.server.metrics import MetricsHandler, SeriesHandler
 from rapidfire_lab.server.operations import OpsCheckHandler, OpsHandler
+from rapidfire_lab.server.predictions import PredictionsHandler
 from rapidfire_lab.server.runs import ExperimentsHandler, RunHandler, RunsHandler
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (f"{_EXPERIMENT}/jobs", JobsHandler),
     (f"{_EXPERIMENT}/ops", OpsHandler),
     (f"{_EXPERIMENT}/ops/check", OpsCheckHandler),
+    (f"{_EXPERIMENT}/predictions", PredictionsHandler),
     (f"{_EXPERIMENT}/artifacts", ArtifactsHandler),
     (f"{_EXPERIMENT}/artifacts/(.+)", ArtifactHandler),
 ]

@@ -79,24 +79,35 @@ def load_spec_class(folder: Path, main: str, expected_hash: str) -> type[MLSpec]
     SpecError
         When the files are not those that the experiment was created with.
     """
+    return _complete(_find_class(load_snapshot(folder, main, expected_hash), main))
+
+
+def load_snapshot(folder: Path, main: str, expected_hash: str, name: str = _MODULE_NAME) -> ModuleType:
+    """Import the main file of a snapshot folder under a name; what `load_spec_class` says of it holds here, too.
+
+    Raises
+    ------
+    SpecError
+        When the files are not those that the snapshot was made of.
+    """
     snapshot = Snapshot(folder)
     if not snapshot.is_source_alone or snapshot.hash(main) != expected_hash:
         message = f"The spec snapshot {folder} was changed after the experiment was created; it is not run."
         raise SpecError(message)
     with own_rng(_IMPORT_SEED, cuda=False):
-        return _import(snapshot, main)
+        return _import(snapshot, main, name)
 
 
-def _import(snapshot: Snapshot, main: str) -> type[MLSpec]:
+def _import(snapshot: Snapshot, main: str, name: str) -> ModuleType:
     _put_on_path(snapshot)
-    location = snapshot.module_spec(_MODULE_NAME, str(snapshot.folder / main))
+    location = snapshot.module_spec(name, str(snapshot.folder / main))
     if location is None or location.loader is None:
         message = f"The spec snapshot {snapshot.folder / main} is missing."
         raise SpecError(message)
     module = importlib.util.module_from_spec(location)
-    sys.modules[_MODULE_NAME] = module
+    sys.modules[name] = module
     location.loader.exec_module(module)
-    return _complete(_find_class(module, main))
+    return module
 
 
 def _put_on_path(snapshot: Snapshot) -> None:

@@ -62,6 +62,8 @@ from rapidfire_lab.worker.process_state import process_state_kept
 from rapidfire_lab.worker.residency import Residency
 from rapidfire_lab.worker.saver import Checkpoint, Saver
 from rapidfire_lab.worker.training import RunPlan, TrainingRun
+from rapidfire_lab.worker.trial import train_trial
+from rapidfire_lab.worker.trial_log import TrialLog
 from rapidfire_lab.worker.warm_start import Parent, carry_over
 
 if TYPE_CHECKING:
@@ -168,7 +170,7 @@ class Slot:
         try:
             layout.make_run(grant.run_id)
             with output_to(layout.log(grant.run_id)), process_state_kept():
-                done = self._attempts(grant, layout)
+                done = self._trial(grant, layout) if "template" in grant.data else self._attempts(grant, layout)
         except OSError as error:
             done = self._unsaved(grant, UnsavedError(layout.run(grant.run_id), error))
         if self._training is not None and done is not None:
@@ -180,6 +182,23 @@ class Slot:
             # What the run did before comes first.
             self._settle(grant.run)
             self._send(done)
+
+    def _trial(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone:
+        """Train a trial of a model template, which has the slot to itself; it may import what specs do, otherwise."""
+        self._spec_classes.clear()
+        self._drop_residents()
+
+        def asked() -> Outcome | None:
+            try:
+                self._read_messages(grant)
+            except DiscardedError:
+                return "discarded"
+            return "preempted" if self._preempted else None
+
+        log = TrialLog(grant.lease, asked, self._send, layout.plots(grant.run_id))
+        done = train_trial(grant, layout, log, self._device_name())
+        self._free_memory()
+        return done
 
     def _settle(self, run: int) -> None:
         """Wait until all of a run is on the disk, and say so."""

@@ -1,5 +1,6 @@
 import * as React from 'react';
 
+import { isTrial } from './cloneFields';
 import { ICloneFormProps } from './cloneFormProps';
 import { KnobField } from './KnobField';
 import { TorchSection } from './TorchSection';
@@ -13,6 +14,9 @@ export function KnobForm(props: ICloneFormProps): JSX.Element {
   const training = fields.filter(
     ({ path }) => path[0] === 'train' && path.length === 2
   );
+  if (isTrial(props.form.parent)) {
+    return <UserKnobs {...props} />;
+  }
   const metrics = fields.filter(({ path }) => path[0] === 'named_metrics');
   return (
     <>

@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { AddKnob } from './AddKnob';
-import { isFree } from './cloneFields';
+import { isFree, isTrial } from './cloneFields';
 import { ICloneFormProps } from './cloneFormProps';
 import { addKnob } from './formState';
 import { KnobField } from './KnobField';
@@ -39,14 +39,16 @@ export function UserKnobs(props: ICloneFormProps): JSX.Element {
             ))}
         </fieldset>
       ))}
-      <AddKnob
-        label={trans.__('Add a knob')}
-        isFree={name => isFree(form, PLACE, name)}
-        onAdd={(name, value) =>
-          edit(form => addKnob(form, { path: [...PLACE, name], value }))
-        }
-        trans={trans}
-      />
+      {!isTrial(form.parent) && (
+        <AddKnob
+          label={trans.__('Add a knob')}
+          isFree={name => isFree(form, PLACE, name)}
+          onAdd={(name, value) =>
+            edit(form => addKnob(form, { path: [...PLACE, name], value }))
+          }
+          trans={trans}
+        />
+      )}
     </fieldset>
   );
 }

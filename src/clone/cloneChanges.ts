@@ -5,7 +5,7 @@ import {
 } from '@lumino/coreutils';
 
 import { IRunConfig, KnobValue } from '../tokens';
-import { keepsName, nameField, partOf } from './cloneFields';
+import { isTrial, keepsName, nameField, partOf } from './cloneFields';
 import { ICloneForm } from './formState';
 import { IKnobField } from './knobFields';
 import { TorchPart } from './torchNames';
@@ -52,7 +52,7 @@ export function changesOf(
       train[field.path[1]] = copy(encode(to));
     }
   }
-  for (const part of PARTS) {
+  for (const part of isTrial(form.parent) ? [] : PARTS) {
     const value = partChanges(form, part, readings, diff);
     if (value !== undefined) {
       train[part] = copy(value);

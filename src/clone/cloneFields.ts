@@ -18,6 +18,9 @@ import {
 
 /** All fields of a form, in the order of the sections. */
 export function fieldsOf(form: ICloneForm): IKnobField[] {
+  if (isTrial(form.parent)) {
+    return knobFields(form);
+  }
   return [
     ...partFields(form, 'optimizer'),
     ...knobFields(form),
@@ -25,6 +28,11 @@ export function fieldsOf(form: ICloneForm): IKnobField[] {
     ...partFields(form, 'lr_scheduler'),
     metricsField(form.parent)
   ];
+}
+
+/** Whether a config is that of a trial of a model template, which has the knobs of its model and no others. */
+export function isTrial(config: IRunConfig): boolean {
+  return !Object.keys(config.train).length;
 }
 
 export function nameField(parent: IRunConfig, part: TorchPart): IKnobField {

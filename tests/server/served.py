@@ -15,6 +15,7 @@ from jupyter_server.serverapp import ServerApp
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.errors import NotFoundError
+from rapidfire_lab.server import predictions
 from tests.server.conftest import config, fill
 
 
@@ -27,6 +28,20 @@ def check_clone(_, experiment, run_ids, **rest):
     check_known(experiment)
     changed = [{"knob": "user_knobs.width", "from": 8, "to": None}]
     return {"clones": [{"parent": run_id, "config": config(), "changed": changed} for run_id in run_ids]}
+
+
+class Echo:
+    """Stands where a model would predict."""
+
+    run_id = 1
+
+    def predict(self, queries, timeout):
+        return queries
+
+
+def find_trial(journal, experiment, run_id):
+    check_known(experiment)
+    return Echo()
 
 
 def check_known(experiment):
@@ -46,6 +61,8 @@ def main(port_file, token):
     EngineClient.start = EngineClient.stop = lambda *_: None
     EngineClient.operate = operate
     EngineClient.check_clone = check_clone
+    predictions.find_trial = find_trial
+    predictions.Predictors.of = lambda _, trial: trial
     app = ServerApp(
         port=free_port(),
         token=token,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rapidfire_lab.model.advisor.base import BaseAdvisor, only
-from rapidfire_lab.model.advisor.proposal import Proposal, TrialResult
+from rapidfire_lab.model.advisor.proposal import Proposal
 from rapidfire_lab.model.knob_space import to_space
 from rapidfire_lab.model.knobs import FixedKnob, PolicyKnob
 
@@ -22,9 +22,6 @@ class FixedAdvisor(BaseAdvisor):
         """Whether all knobs are fixed, or policies."""
         return only(knob_config, FixedKnob, PolicyKnob)
 
-    def propose(self, worker_id: str, trial_no: int) -> Proposal | None:  # noqa: ARG002 - it proposes once
+    def choose(self, trial_no: int, spent: float) -> Proposal | None:  # noqa: ARG002 - it proposes once
         """Give the fixed values for the first trial."""
         return Proposal(trial_no, to_space(self.knob_config)) if trial_no == 1 else None
-
-    def feedback(self, worker_id: str, result: TrialResult) -> None:
-        """Take no notice."""

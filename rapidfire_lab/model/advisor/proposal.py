@@ -20,6 +20,9 @@ class ParamsType(Enum):
     NONE = "NONE"
 
 
+RECENT = (ParamsType.LOCAL_RECENT, ParamsType.GLOBAL_RECENT)
+
+
 @dataclass
 class Proposal:
     """What a trial shall do.
@@ -60,6 +63,32 @@ class Proposal:
     def from_jsonable(cls, jsonable: dict[str, Any]) -> Proposal:
         """Make it of what `to_jsonable` gave."""
         return cls(**jsonable)
+
+
+@dataclass
+class Tried:
+    """A trial as its advisor remembers it.
+
+    Attributes
+    ----------
+    status
+        ``open``, ``done`` or ``failed``.
+    score
+        None when there is none, or none that is a finite number.
+    """
+
+    proposal: Proposal
+    status: str = "open"
+    score: float | None = None
+
+    def to_jsonable(self) -> dict[str, Any]:
+        """Give it as plain data."""
+        return {"proposal": self.proposal.to_jsonable(), "status": self.status, "score": self.score}
+
+    @classmethod
+    def from_jsonable(cls, jsonable: dict[str, Any]) -> Tried:
+        """Make it of what `to_jsonable` gave."""
+        return cls(Proposal.from_jsonable(jsonable["proposal"]), jsonable["status"], jsonable["score"])
 
 
 @dataclass

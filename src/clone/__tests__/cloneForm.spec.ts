@@ -36,6 +36,19 @@ function enter(
   return setInput(form, field(form, id), change);
 }
 
+it('asks for the knobs of its model alone in a trial of a model template', () => {
+  const knobs = { depth: 3, share: false };
+  const parent = { ...CONFIG, train: {}, user_knobs: knobs };
+  const form = openForm(parent);
+  expect(fieldsOf(form).map(({ id }) => id)).toEqual([
+    'user_knobs.depth',
+    'user_knobs.share'
+  ]);
+  const reading = readForm(enter(form, 'user_knobs.depth', '5'));
+  expect(reading.problems.size).toBe(0);
+  expect(reading.changes).toEqual({ user_knobs: { depth: 5 } });
+});
+
 /** What the engine is asked for after some entries. */
 function changes(entries: { [id: string]: string | Partial<IKnobInput> }) {
   const form = Object.entries(entries).reduce(
