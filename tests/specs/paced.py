@@ -37,12 +37,6 @@ class MLSpec:
         return loss, {"logits": logits, "predictions": logits.argmax(dim=1), "targets": minibatch["label"]}
 
 
-def wait_for(sign):
-    sign.with_suffix(".begun").touch()
-    while not sign.exists():
-        time.sleep(0.01)
-
-
 def misbehave(fault):
     if fault == "raise later" and next(CALLS) >= 7:
         raise ValueError("a mistake that shows late")
@@ -62,3 +56,9 @@ def misbehave(fault):
         time.sleep(2)
     if fault == "print":
         print("printed by the user")
+
+
+def wait_for(sign):
+    sign.with_suffix(".begun").touch()
+    while not sign.exists():
+        time.sleep(0.01)
