@@ -9,6 +9,7 @@ import { KnobTable } from './KnobTable';
 import { IKnobViewProps } from './knobView';
 import { IPanelProps } from './panel';
 import { ParallelCoordinates } from './ParallelCoordinates';
+import { TableToggle } from './TableToggle';
 
 /**
  * What the knobs did: the values that differ between runs, held against a metric.
@@ -112,14 +113,12 @@ export function KnobsTab(props: IPanelProps): JSX.Element {
             ))}
           </HTMLSelect>
         </span>
-        <button
-          type="button"
+        <TableToggle
+          trans={trans}
+          asTable={asTable}
+          onToggle={setAsTable}
           className="jp-rf-Dashboard-button"
-          aria-pressed={asTable}
-          onClick={() => setAsTable(!asTable)}
-        >
-          {asTable ? trans.__('Show as chart') : trans.__('Show as table')}
-        </button>
+        />
         {!asTable && (
           <span className="jp-rf-Bar-item jp-rf-quiet" aria-hidden="true">
             {trans.__('worst')}

@@ -10,6 +10,7 @@ import { IMetric, IRunService, IRunsModel } from '../tokens';
 import { chartText } from './chartText';
 import { PlotCanvas } from './PlotCanvas';
 import { SeriesTable } from './SeriesTable';
+import { TableToggle } from './TableToggle';
 import { useSeries } from './useSeries';
 import { useVisible } from './useVisible';
 import { useWidth } from './useWidth';
@@ -83,14 +84,7 @@ export function MetricChart(props: IMetricChartProps): JSX.Element {
             {trans.__('Reset zoom')}
           </button>
         )}
-        <button
-          type="button"
-          className="jp-rf-Link"
-          aria-pressed={asTable}
-          onClick={() => setAsTable(!asTable)}
-        >
-          {asTable ? trans.__('Show as chart') : trans.__('Show as table')}
-        </button>
+        <TableToggle trans={trans} asTable={asTable} onToggle={setAsTable} />
       </div>
       <div className="jp-rf-Chart-body" ref={body} data-table={asTable}>
         {asTable && answer && (

@@ -7,6 +7,7 @@ import { formatValue } from '../format';
 import { intervalSentence, isCrediblyWorse } from '../races';
 import { IRace } from '../tokens';
 import { RaceTable } from './RaceTable';
+import { TableToggle } from './TableToggle';
 import { useWidth } from './useWidth';
 
 interface IRaceChartProps {
@@ -42,14 +43,7 @@ export function RaceChart(props: IRaceChartProps): JSX.Element {
     >
       <div className="jp-rf-Chart-head">
         <h3 className="jp-rf-Chart-title">{title}</h3>
-        <button
-          type="button"
-          className="jp-rf-Link"
-          aria-pressed={asTable}
-          onClick={() => setAsTable(!asTable)}
-        >
-          {asTable ? trans.__('Show as chart') : trans.__('Show as table')}
-        </button>
+        <TableToggle trans={trans} asTable={asTable} onToggle={setAsTable} />
       </div>
       <div className="jp-rf-Chart-body" data-table={true}>
         {asTable ? <RaceTable {...props} /> : <Bars {...props} />}
