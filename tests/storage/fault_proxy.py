@@ -34,6 +34,7 @@ class FaultProxy:
     every: str | None = None
     seen: list[str] = field(default_factory=list)
     port: int = 0
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     def begin(self, faults: dict[int, str] | None = None, every: str | None = None) -> None:
         """Count from 0 again, with other faults."""
@@ -60,9 +61,13 @@ class FaultProxy:
             loop.close()
 
     async def _serve(self, reader, writer):
+        # The loop itself holds tasks weakly: one whose client is gone would be collected while it waits.
+        task = asyncio.current_task()
+        self._serving.add(task)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._exchange(reader, writer)
         writer.close()
+        self._serving.discard(task)
 
     async def _exchange(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
