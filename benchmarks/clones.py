@@ -17,7 +17,7 @@ from rapidfire_lab.configs import normalise
 from rapidfire_lab.engine.ledger import Ledger
 from rapidfire_lab.engine.operations import check_clone, operate
 from rapidfire_lab.engine.protocol import CheckClone, RunOperation
-from rapidfire_lab.engine.requests import insert_run, schedule_run
+from rapidfire_lab.engine.requests import insert_run, schedule_runs
 from rapidfire_lab.engine.scheduler import Scheduler, SlotUp
 from rapidfire_lab.journal import JournalWriter
 
@@ -55,7 +55,7 @@ def ledger_with_a_run(folder: Path, journal: JournalWriter) -> Ledger:
         run = insert_run(ledger, fit, leaf(), source="initial", parent=None)
         for slot in range(_SLOTS):
             ledger.feed(SlotUp(slot))
-        schedule_run(ledger, run, fit)
+        schedule_runs(ledger, [(run, fit)])
     return ledger
 
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -130,6 +130,7 @@ class Experiment:
         seed: int = 42,
         *,
         num_chunks: int | None = None,
+        fuse: Literal["auto", "off"] = "off",
         wait: bool = True,
     ) -> None:
         """Train and validate all configs at once.
@@ -146,6 +147,10 @@ class Experiment:
             Seed of all randomness; every run gets the same, so that configs differ by their knobs alone.
         num_chunks
             Chunks per epoch between which runs take turns; by default adapted to what hopping costs.
+        fuse
+            ``"auto"`` trains runs whose models have the same structure as one batched model, several on a slot at
+            once, where that is at least 1.2 times as fast; `get_runs_info` says which were. It gives up that results
+            are the same to the last bit whatever the schedule: in fp32 they are within 1e-6 of those of ``"off"``.
         wait
             Show progress until all these runs have ended. Interrupting detaches: training goes on. With False the
             call returns once the runs are in the engine's journal.
@@ -157,7 +162,7 @@ class Experiment:
         OperationError
             When the experiment has ended, or a search fails while it is waited for: its metric is none of the runs'.
         """
-        _check_fit_arguments(data_handle, seed, num_chunks)
+        _check_fit_arguments(data_handle, seed, num_chunks, fuse)
         self._refuse_changed_spec()
         if self._source:
             self._source.refuse_reserved_metrics()
@@ -172,6 +177,7 @@ class Experiment:
                 leaves=leaves,
                 seed=seed,
                 num_chunks=num_chunks,
+                fuse=fuse,
                 searches=searches,
             ),
             timeout=60.0 + 0.1 * len(leaves),
@@ -874,7 +880,7 @@ class Experiment:
             time.sleep(_LOOK_SECONDS)
 
 
-def _check_fit_arguments(data_handle: object, seed: object, num_chunks: object) -> None:
+def _check_fit_arguments(data_handle: object, seed: object, num_chunks: object, fuse: object) -> None:
     if not isinstance(data_handle, DataHandle):
         message = f"data_handle must be a DataHandle, not {type(data_handle).__name__}."
         raise DataError(message)
@@ -884,6 +890,9 @@ def _check_fit_arguments(data_handle: object, seed: object, num_chunks: object) 
     _check_seed(seed)
     if num_chunks is not None and (not isinstance(num_chunks, int) or num_chunks < 1):
         message = f"num_chunks must be a whole number from 1, or None, not {num_chunks!r}."
+        raise ConfigError(message)
+    if fuse not in ("auto", "off"):
+        message = f"fuse must be 'auto' or 'off', not {fuse!r}."
         raise ConfigError(message)
 
 

@@ -29,9 +29,11 @@ RUNS_INFO_COLUMNS = (
     "total_steps",
     "seconds",
     "device",
+    "fusion",
     "error",
 )
-"""Columns of ``runs_info``; ``config`` is the full config dictionary, ``seconds`` is time on a slot."""
+"""Columns of ``runs_info``; ``config`` is the full config dictionary, ``seconds`` is time on a slot, ``fusion`` how
+the run was trained last where ``run_fit`` had ``fuse="auto"``."""
 
 OPERATIONS_COLUMNS = ("operation_id", "time", "operation", "run_id", "step", "origin", "arguments", "result")
 """Columns of ``operations``; ``arguments`` is a dictionary, ``result`` the run id that was steered or made."""
@@ -99,4 +101,5 @@ def _operation_row(operation: OperationRecord) -> dict[str, Any]:
 
 def _info_row(run: RunRecord, handle_id: str) -> dict[str, Any]:
     plain = {name: getattr(run, name, None) for name in RUNS_INFO_COLUMNS}
-    return {**plain, "data_handle_id": handle_id, "config": run.leaf}
+    told = str(run.last_fusion) if run.last_fusion else None
+    return {**plain, "data_handle_id": handle_id, "config": run.leaf, "fusion": told}

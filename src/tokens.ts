@@ -213,6 +213,9 @@ export interface IRunDetail extends IRun {
   clones: number[];
   seed: number;
   num_chunks: number | null;
+
+  /** How it was trained last, where `run_fit` was asked to fuse runs: "as one model with 3 others". */
+  fusion: string | null;
   mlflow_run_id: string | null;
 }
 

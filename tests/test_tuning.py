@@ -240,7 +240,7 @@ def test_a_slot_that_dies_costs_its_trial_alone_and_only_time(experiment, pausin
     slots = EngineClient().status()["slots"]
     assert sorted(slot["phase"] for slot in slots) == ["busy", "busy"]
     os.kill(slots[0]["pid"], signal.SIGKILL)
-    killed = next(run.run_id for run in experiment.runs() if run.id == slots[0]["run"])
+    killed = next(run.run_id for run in experiment.runs() if run.id in slots[0]["runs"])
     wait_until(lambda: leases(experiment)[killed][0] == "lost", "the loss to be noticed")
     let_go(pausing)
     experiment.wait(timeout=120)

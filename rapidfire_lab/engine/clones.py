@@ -12,7 +12,7 @@ from rapidfire_lab.configs.changes import MAX_CHANGES, apply_changes
 from rapidfire_lab.configs.diff import identity
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.protocol import RunOperation
-from rapidfire_lab.engine.requests import check_length, insert_run, schedule_run
+from rapidfire_lab.engine.requests import check_length, insert_run, schedule_runs
 from rapidfire_lab.errors import ConfigError, EngineError, OperationError
 from rapidfire_lab.model.template import Template
 
@@ -167,8 +167,7 @@ def make_clones(plans: Sequence[ClonePlan], ledger: Ledger) -> list[int]:
     fits = {fit: ledger.journal.fit(fit) for fit in {plan.parent.fit_id for plan in plans}}
     clones = [_insert(plan, fits[plan.parent.fit_id], ledger) for plan in plans]
     _keep_checkpoints(plans, clones, ledger)
-    for clone in clones:
-        schedule_run(ledger, clone, fits[clone.fit_id])
+    schedule_runs(ledger, [(clone, fits[clone.fit_id]) for clone in clones])
     return [clone.run_id for clone in clones]
 
 

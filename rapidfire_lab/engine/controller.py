@@ -294,7 +294,7 @@ class Controller:
                 {
                     "slot": slot.index,
                     "phase": slot.phase,
-                    "run": slot.run,
+                    "runs": [run for run in slot.leases.values() if run is not None],
                     "job": slot.job,
                     "pid": self._node.slot_pid(slot.index),
                 }
@@ -328,8 +328,8 @@ class Controller:
         self._receive_all()  # what it managed to say before it died
         self._slots.pop(slot, None)
         state = self._scheduler.slots.get(slot)
-        if state and state.lease:
-            self._progress.pop(state.lease, None)
+        for lease in state.leases if state else ():
+            self._progress.pop(lease, None)
         why = self._killed.pop(slot, None)
         told = f"was killed. {why}" if why else reason
         last = f"This was the last of {self._settings.max_attempts} attempts at the same place."
@@ -385,8 +385,10 @@ class Controller:
         """Kill slots whose user code does not come back, after a stop or delete or at all."""
         now = time.monotonic()
         for slot in self._scheduler.slots.values():
-            if slot.lease is not None and self._preempts.get(slot.lease, now) < now:
-                del self._preempts[slot.lease]
+            late = [lease for lease in slot.leases if self._preempts.get(lease, now) < now]
+            for lease in late:
+                del self._preempts[lease]
+            if late:
                 self._kill(slot, now, _LATE.format(self._settings.stop_grace_seconds))
         for index, step in self._node.overdue(now):
             slot = self._scheduler.slots[index]
@@ -395,14 +397,15 @@ class Controller:
 
     def _kill(self, slot: SlotState, now: float, why: str) -> None:
         """Kill a slot that works on a lease; it gets no other, even should it come to an end of this one yet."""
-        if slot.lease is None or slot.dying:
+        if not slot.leases or slot.dying:
             return
         self._scheduler.handle(SlotDying(slot.index))
         self._killed[slot.index] = why
         told = f"{why} Its process is killed, which was here:"
-        if slot.run is not None:
-            self._ledger.write_log(slot.run, told)
-        elif slot.job is not None:
+        for run in slot.leases.values():
+            if run is not None:
+                self._ledger.write_log(run, told)
+        if slot.job is not None:
             self._ledger.jobs.write_log(slot.job, told)
         self._node.kill_slot(slot.index, now)
 

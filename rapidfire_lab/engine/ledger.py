@@ -21,10 +21,12 @@ import rapidfire_lab
 from rapidfire_lab.engine.job_ledger import JobLedger
 from rapidfire_lab.engine.jobs import GrantPart, JobEnded, PartLost
 from rapidfire_lab.engine.layout import ExperimentLayout
-from rapidfire_lab.engine.protocol import Grant, Infer, LeaseDone, Preempt, WarmStart
+from rapidfire_lab.engine.protocol import Grant, GrantTogether, Infer, LeaseDone, Preempt, WarmStart
 from rapidfire_lab.engine.scheduler import (
     Event,
     GrantLease,
+    GrantLeases,
+    Group,
     Instruction,
     LeaseEnded,
     LeaseLost,
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rapidfire_lab.engine.protocol import Carried, LeaseTrained, WarmStarted
-    from rapidfire_lab.journal import ExperimentRecord, JournalWriter, MetricPoint, RunRecord
+    from rapidfire_lab.journal import ExperimentRecord, FitRecord, Fusion, JournalWriter, MetricPoint, RunRecord
 
 _LOG_TAIL = 4_000
 _LARGEST_STACK = 10_000
@@ -50,19 +52,27 @@ _CRASH = b"Fatal Python error: "
 _TOLD_TENSORS = 6
 
 
-def run_state(run: RunRecord, num_chunks: int | None) -> RunState:
+def run_state(run: RunRecord, fit: FitRecord) -> RunState:
     """The scheduler's view of a journal row."""
     return RunState(
         key=run.id,
         steps_per_epoch=run.steps_per_epoch,
         epochs=run.epochs,
         step=run.step,
-        num_chunks=num_chunks,
+        num_chunks=fit.num_chunks,
         handicap=run.handicap,
         limit=run.until,
         slot=run.slot,
         deaths=run.deaths,
+        group=_group(fit, run.last_fusion),
     )
+
+
+def _group(fit: FitRecord, known: Fusion | None) -> Group | None:
+    """Which runs may be trained as one with a run of this fit, as far as that is known."""
+    if fit.fuse != "auto" or (known and known.refused):
+        return None
+    return Group(f"{fit.id} {known.structure}", known.too_few) if known else Group(f"{fit.id}")
 
 
 class Ledger:
@@ -72,7 +82,7 @@ class Ledger:
         self.journal = journal
         self.scheduler = scheduler
         self._tracking = tracking
-        self.outgoing: list[tuple[int, Grant | Infer | Preempt]] = []
+        self.outgoing: list[tuple[int, Grant | GrantTogether | Infer | Preempt]] = []
         """Messages to slots, by slot index."""
         self.outbox_grew = bool(journal.outbox_size())
         """Whether there is, or was, something for the tracker."""
@@ -88,7 +98,11 @@ class Ledger:
     def _carry_out(self, instruction: Instruction) -> None:
         match instruction:
             case GrantLease():
-                self._grant(instruction)
+                self.outgoing.append((instruction.slot, self._grant(instruction)))
+            case GrantLeases(grants=grants):
+                fit = self.journal.run_by_key(grants[0].run).fit_id
+                message = GrantTogether(fit=fit, grants=[self._grant(grant) for grant in grants])
+                self.outgoing.append((grants[0].slot, message))
             case PreemptLease():
                 self.outgoing.append((instruction.slot, Preempt(lease=instruction.lease, discard=instruction.discard)))
             case LeaseLost():
@@ -115,7 +129,8 @@ class Ledger:
 
     # Leases
 
-    def _grant(self, grant: GrantLease) -> None:
+    def _grant(self, grant: GrantLease) -> Grant:
+        """Write a lease down; returns what its slot has to know."""
         run = self.journal.run_by_key(grant.run)
         fit = self.journal.fit(run.fit_id)
         experiment = self.journal.experiment_by_id(run.experiment_id)
@@ -131,7 +146,7 @@ class Ledger:
             self.event(run, f"Run {run.run_id} started on slot {grant.slot}")
         elif run.is_trial:
             self.journal.trim_points(run.id, run.step)  # a trial that was broken off begins anew
-        message = Grant(
+        return Grant(
             lease=grant.lease,
             run=grant.run,
             run_id=run.run_id,
@@ -150,7 +165,6 @@ class Ledger:
             epoch_checkpoints=experiment.epoch_checkpoints,
             warm_start=self._warm_start(run) if grant.base is None else None,
         )
-        self.outgoing.append((grant.slot, message))
 
     def _previous_lease(self, run: RunRecord) -> int:
         return self.journal.previous_lease(run.id, run.base_lease)
@@ -208,6 +222,7 @@ class Ledger:
             seconds=done.seconds,
             overhead=done.overhead,
             saving=done.saving,
+            group=self._group_after(done.lease, done.fusion),
             reason=done.error if done.outcome == "unsaved" else None,
         )
         self.feed(ended)
@@ -220,7 +235,17 @@ class Ledger:
 
     def lease_trained(self, trained: LeaseTrained) -> None:
         """Give the slot of a lease that is being saved its next one."""
-        self.feed(SlotFreed(trained.lease, trained.outcome, trained.step))
+        group = self._group_after(trained.lease, trained.fusion)
+        self.feed(SlotFreed(trained.lease, trained.outcome, trained.step, group))
+
+    def _group_after(self, lease: int, found: Fusion | None) -> Group | None:
+        """Group of a lease's run, now that this was found out."""
+        key = self.scheduler.lease_holder(lease)
+        if key is None:
+            return None
+        if found is None:
+            return self.scheduler.runs[key].group
+        return _group(self.journal.fit(self.journal.run_by_key(key).fit_id), found)
 
     def _fall_back(self, run: RunRecord, done: LeaseDone) -> None:
         """Let a run whose last checkpoint is damaged go on from the one before, or fail where that is no better."""
@@ -279,6 +304,7 @@ class Ledger:
             seconds=run.seconds + done.seconds + done.overhead,
             device=done.device,
         )
+        self._note_fusion(run, done)
         # What a trial logs is numbered on its own, and all of it is there when the trial is.
         self._track_points(run, done, None if run.is_trial and done.step else done.step)
         if run.warm_start and not run.base_lease and done.step:
@@ -286,6 +312,16 @@ class Ledger:
         self._with_files(run, lambda: self._keep_files(run, done))
         if done.completed_epochs > run.completed_epochs:
             self.event(run, f"Run {run.run_id} finished epoch {done.completed_epochs} of {run.epochs}")
+
+    def _note_fusion(self, run: RunRecord, done: LeaseDone) -> None:
+        """Keep which path a run's training took; what is new of it is told."""
+        if done.fusion is None:
+            return
+        fusion = msgspec.json.encode(done.fusion).decode()
+        self.journal.update_run(run.id, fusion=fusion)
+        known = (done.fusion.refused, done.fusion.gain)
+        if any(known) and (run.last_fusion is None or known != (run.last_fusion.refused, run.last_fusion.gain)):
+            self.event(run, f"Run {run.run_id} is trained {done.fusion}")
 
     def _with_files(self, run: RunRecord, work: Callable[[], None]) -> None:
         """Do something with a run's files; what the disk refuses is told, and costs neither run nor engine."""

@@ -46,7 +46,7 @@ def _recover(journal: JournalWriter, settings: EngineSettings) -> Ledger:
             journal.trim_points(key, run.step)
             journal.update_run(key, live_step=run.step)
         for run in journal.active_runs():
-            ledger.feed(RunAdded(run_state(run, journal.fit(run.fit_id).num_chunks)))
+            ledger.feed(RunAdded(run_state(run, journal.fit(run.fit_id))))
             if run.wanted == "stopped":
                 ledger.feed(StopAsked(run.id))
         journal.take_parts_back()

@@ -20,7 +20,7 @@ from rapidfire_lab.engine.requests import (
     insert_run,
     live_experiment,
     run_or_none,
-    schedule_run,
+    schedule_runs,
     stop_run,
 )
 from rapidfire_lab.engine.scheduler import DeleteAsked, ResumeAsked
@@ -74,7 +74,7 @@ def add_trial(action: PolicyAction, policy: PolicyRecord, ledger: Ledger) -> Non
     fit = ledger.journal.fit(policy.fit_id)
     [leaf] = checked_leaves([action.leaf], fit)
     run = insert_run(ledger, fit, leaf, source="search", parent=None, trial=action.trial)
-    schedule_run(ledger, run, fit)
+    schedule_runs(ledger, [(run, fit)])
     ledger.event(run, f"Add run {run.run_id}, asked by {policy.origin}")
     ledger.journal.add_operation(
         "add",
@@ -180,7 +180,7 @@ def _resume(ledger: Ledger, run: RunRecord, trial: Trial | None) -> None:
 
 def _adopt(ledger: Ledger, run: RunRecord) -> None:
     if run.id not in ledger.scheduler.runs:
-        ledger.scheduler.adopt(run_state(run, ledger.journal.fit(run.fit_id).num_chunks))
+        ledger.scheduler.adopt(run_state(run, ledger.journal.fit(run.fit_id)))
 
 
 def _record(request: RunOperation, ledger: Ledger, run: RunRecord, result: int, arguments: dict[str, Any]) -> int:

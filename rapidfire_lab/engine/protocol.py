@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from rapidfire_lab.engine.jobs import PartOutcome
-from rapidfire_lab.journal.records import MetricPoint
+from rapidfire_lab.journal.records import Fusion, MetricPoint
 
 API_LEVEL = 3
 """Grows when a client of an older level could not talk to this engine."""
@@ -23,6 +23,9 @@ not begun as the base lease's checkpoint is damaged."""
 OperationName = Literal["stop", "resume", "delete", "clone", "cancel"]
 """What can be asked of runs."""
 
+
+Fuse = Literal["auto", "off"]
+"""Whether runs of one structure may be trained as one batched model, where that is faster."""
 
 JobKind = Literal["test", "predict"]
 """What a job does; also the partition that it does it on, and the mode that hooks are called in."""
@@ -66,6 +69,7 @@ class SubmitFit(Message):
     leaves: list[dict[str, Any]]
     seed: int
     num_chunks: int | None
+    fuse: Fuse = "off"
     searches: list[dict[str, Any]] = []
     """Definitions of searches, which add their runs by and by."""
 
@@ -204,6 +208,7 @@ class LeaseTrained(Message):
     lease: int
     outcome: Outcome
     step: int
+    fusion: Fusion | None = None
 
 
 class LeaseDone(Message):
@@ -222,6 +227,8 @@ class LeaseDone(Message):
     """Time to write the checkpoint, during which the slot may train."""
     trained_steps: int = 0
     device: str = "cpu"
+    fusion: Fusion | None = None
+    """What was found out about training the run together with others, if that was to be tried."""
     error: str | None = None
     traceback: str | None = None
     fall_back: int = 0
@@ -353,6 +360,13 @@ class Grant(Work):
     warm_start: WarmStart | None = None
 
 
+class GrantTogether(Message):
+    """Train several runs of a fit from one step to another, as one model if that can be and is faster."""
+
+    fit: int
+    grants: list[Grant]
+
+
 class Infer(Work):
     """Work on a part of a job: rows of its partition, or, with ``sources``, put the results of all parts together."""
 
@@ -422,7 +436,7 @@ ToController: TypeAlias = (
     | Deciding
     | Decided
 )
-FromController: TypeAlias = Reply | Grant | Infer | Preempt | Exit | OutboxGrew | Decide | DecisionTaken
+FromController: TypeAlias = Reply | Grant | GrantTogether | Infer | Preempt | Exit | OutboxGrew | Decide | DecisionTaken
 
 _encoder = msgspec.msgpack.Encoder()
 _to_controller: msgspec.msgpack.Decoder[ToController] = msgspec.msgpack.Decoder(ToController)

@@ -19,7 +19,7 @@ from rapidfire_lab.engine.job_ledger import job_name
 from rapidfire_lab.engine.jobs import JobCancelled
 from rapidfire_lab.engine.layout import ExperimentLayout, SpecInfo
 from rapidfire_lab.engine.ledger import run_state
-from rapidfire_lab.engine.scheduler import RunAdded, StopAsked
+from rapidfire_lab.engine.scheduler import RunsAdded, StopAsked
 from rapidfire_lab.errors import ConfigError, DataError, EngineError, NotFoundError, OperationError, SpecError
 from rapidfire_lab.journal import ACTIVE_STATUSES
 from rapidfire_lab.model.template import Template
@@ -238,12 +238,12 @@ def submit_fit(request: SubmitFit, ledger: Ledger, slots: int) -> dict[str, Any]
         data=json.dumps(request.data),
         seed=request.seed,
         num_chunks=request.num_chunks,
+        fuse=request.fuse,
     )
     record = ledger.journal.fit(fit)
     runs = [insert_run(ledger, record, leaf, source="initial", parent=None) for leaf in leaves]
     names = [_add_search(ledger, experiment, record, definition, slots) for definition in searches]
-    for run in runs:
-        schedule_run(ledger, run, record)
+    schedule_runs(ledger, [(run, record) for run in runs])
     return {"run_ids": [run.run_id for run in runs], "searches": names}
 
 
@@ -313,13 +313,14 @@ def insert_run(
     return ledger.journal.run_by_key(key)
 
 
-def schedule_run(ledger: Ledger, run: RunRecord, fit: FitRecord) -> None:
-    """Let a new run compete for slots.
+def schedule_runs(ledger: Ledger, runs: list[tuple[RunRecord, FitRecord]]) -> None:
+    """Let new runs compete for slots.
 
     The scheduler knows no rollback: whatever may still be refused must come before.
     """
-    ledger.track(run.id, "start")
-    ledger.feed(RunAdded(run_state(run, fit.num_chunks), newcomer=True))
+    for run, _ in runs:
+        ledger.track(run.id, "start")
+    ledger.feed(RunsAdded(tuple(run_state(run, fit) for run, fit in runs)))
 
 
 def listed(run_ids: list[int]) -> str:

@@ -8,6 +8,9 @@ data that a run has made, plus a handicap. The handicap has a run that joins beg
 it is itself, and has nobody catch up with more than ``CATCH_UP`` passes: so nobody starves anybody. What follows from
 it is proved in docs/architecture.md, section 4. Ties go to the run that the slot trained last (its state is still
 there), then to runs that belong to no slot yet, then by age. Beside runs there are jobs of inference (``jobs``).
+
+Runs of one ``group`` may be fused: a slot that is free gets several of them at once, which stand at the same step and
+have the same share, each with a lease of its own. They are as many as leave enough for all slots.
 """
 
 from __future__ import annotations
@@ -35,6 +38,17 @@ CATCH_UP = 1.0
 while and could not have been faster: it is owed no more."""
 
 _ROUNDING = 1e-9
+_MOST_TOGETHER = 32
+"""Runs that are granted at once at most: their minibatches are all in memory together."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that may be granted together."""
+
+    name: str
+    too_few: int = 1
+    """So many of them are not faster together than one after the other."""
 
 
 @dataclass
@@ -63,6 +77,8 @@ class RunState:
     """Where the last of them ended."""
     goes_on: bool = False
     """Whether its slot may train it on from there before that is committed."""
+    group: Group | None = None
+    """Runs of the same group may be granted together; None for one that trains alone."""
 
     @property
     def total_steps(self) -> int:
@@ -86,10 +102,9 @@ class RunState:
 class SlotState:
     index: int
     phase: SlotPhase = "down"
-    run: int | None = None
+    leases: dict[int, int | None] = field(default_factory=dict)
+    """What it works on, with the runs that it trains: several where they are fused; None for a part of a job."""
     job: int | None = None
-    """It works on a run or on a job."""
-    lease: int | None = None
     dying: bool = False
     """Its process is gone, and what it said last is still being read: it gets no more leases."""
 
@@ -99,6 +114,13 @@ class RunAdded:
     run: RunState
     newcomer: bool = False
     """Whether it joins the others at their level; one that comes out of a journal with all others keeps its share."""
+
+
+@dataclass(frozen=True)
+class RunsAdded:
+    """Newcomers that join at the same time: slots are given out once all of them are there."""
+
+    runs: tuple[RunState, ...]
 
 
 @dataclass(frozen=True)
@@ -124,6 +146,8 @@ class SlotFreed:
     lease: int
     outcome: Outcome
     step: int
+    group: Group | None = None
+    """Which runs it may be granted together with from now on, as far as the slot has found out."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +159,8 @@ class LeaseEnded:
     seconds: float = 0.0
     overhead: float = 0.0
     saving: float = 0.0
+    group: Group | None = None
+    """As of `SlotFreed`."""
     reason: str | None = None
     """Why the disk did not take it."""
 
@@ -162,6 +188,7 @@ class DrainAsked:
 
 Event = (
     RunAdded
+    | RunsAdded
     | SlotUp
     | SlotDying
     | SlotDown
@@ -186,6 +213,13 @@ class GrantLease:
     to_step: int
     base: int | None = None
     """Lease to go on from before it is committed; None for the run's last commit."""
+
+
+@dataclass(frozen=True)
+class GrantLeases:
+    """Leases of runs of one group on one slot, from the same step to the same step, to be trained at once."""
+
+    grants: tuple[GrantLease, ...]
 
 
 @dataclass(frozen=True)
@@ -226,7 +260,9 @@ class RunWaits:
     handicap: float
 
 
-Instruction = GrantLease | PreemptLease | LeaseLost | RunEnded | RunWaits | GrantPart | PartLost | JobEnded
+Instruction = (
+    GrantLease | GrantLeases | PreemptLease | LeaseLost | RunEnded | RunWaits | GrantPart | PartLost | JobEnded
+)
 
 
 class Scheduler:
@@ -247,7 +283,7 @@ class Scheduler:
         self._leases: dict[int, tuple[int, int]] = {}
 
     def handle(self, event: Event) -> list[Instruction]:
-        if not (isinstance(event, RunAdded) and event.newcomer):
+        if not (isinstance(event, RunsAdded) or (isinstance(event, RunAdded) and event.newcomer)):
             self._least = None
         instructions = self._transition(event)
         instructions += self._fill_slots()
@@ -280,6 +316,8 @@ class Scheduler:
         match event:
             case RunAdded():
                 return self._add(event)
+            case RunsAdded():
+                return [told for run in event.runs for told in self._add(RunAdded(run, newcomer=True))]
             case SlotUp():
                 return self._slot_up(event)
             case SlotDown():
@@ -356,14 +394,12 @@ class Scheduler:
 
     def _slot_down(self, event: SlotDown) -> list[Instruction]:
         slot = self.slots.setdefault(event.slot, SlotState(event.slot))
-        lease, slot.phase, slot.lease, slot.run, slot.job = slot.lease, "down", None, None, None
-        slot.dying = False
-        trained = lease if lease in self._leases else None
+        trained = {run for lease, run in slot.leases.items() if lease in self._leases}
+        slot.phase, slot.leases, slot.job, slot.dying = "down", {}, None, False
         lost: list[Instruction] = []
         for run in {self._leases[held][0]: None for held in self._leases if self._leases[held][1] == event.slot}:
             # What was only being saved is lost as well, and did not kill the slot.
-            blamed = trained is not None and self._leases[trained][0] == run
-            lost += self._lose(self.runs[run], event.reason, blamed=blamed)
+            lost += self._lose(self.runs[run], event.reason, blamed=run in trained)
         return lost + self._without_failed(self.board.lose_slot(event.slot, event.reason))
 
     def _lose(
@@ -397,6 +433,7 @@ class Scheduler:
             run.saving.append(event.lease)
             run.ahead = event.step
             run.goes_on = event.outcome == "reached" and run.wanted is None and not run.is_at_limit
+            run.group = event.group
         return []
 
     def _lease_ended(self, event: LeaseEnded) -> list[Instruction]:
@@ -418,6 +455,8 @@ class Scheduler:
         del self._leases[event.lease]
         if event.lease in run.saving:
             run.saving.remove(event.lease)
+        else:
+            run.group = event.group
         if event.step > run.step:
             run.deaths = 0
         if not run.saving:
@@ -435,12 +474,13 @@ class Scheduler:
             return self._end(run, RunEnded(run.key, "stopped", "search"))
         return self._come_back(run)
 
-    def _release(self, lease: int) -> list[Instruction]:
-        """Free the slot that worked on the lease, also when its run was deleted meanwhile."""
+    def _release(self, lease: int) -> None:
+        """Take a lease from the slot that worked on it, also when its run was deleted meanwhile."""
         for slot in self.slots.values():
-            if slot.lease == lease:
-                slot.phase, slot.lease, slot.run, slot.job = "idle", None, None, None
-        return []
+            if lease in slot.leases:
+                del slot.leases[lease]
+                if not slot.leases:
+                    slot.phase, slot.job = "idle", None
 
     # Jobs
 
@@ -460,7 +500,7 @@ class Scheduler:
     def _drop_parts(self, job: int) -> list[Instruction]:
         """Have the slots that work for a job drop what they do."""
         working = [slot for slot in self.slots.values() if slot.job == job and slot.phase == "busy"]
-        return [PreemptLease(slot.lease, slot.index, discard=True) for slot in working if slot.lease is not None]
+        return [PreemptLease(lease, slot.index, discard=True) for slot in working for lease in slot.leases]
 
     def _grant_part(self, slot: SlotState, *, contended: bool) -> GrantPart | None:
         """Have a slot that is free work for a job, if one may have it."""
@@ -468,7 +508,7 @@ class Scheduler:
         if job is None:
             return None
         self._last_lease += 1
-        slot.phase, slot.job, slot.lease = "busy", job.key, self._last_lease
+        slot.phase, slot.job, slot.leases = "busy", job.key, {self._last_lease: None}
         return self.board.grant(job, self._last_lease, slot.index, contended=contended)
 
     def _stop(self, run: RunState) -> list[Instruction]:
@@ -485,9 +525,10 @@ class Scheduler:
     def _preempt(self, run: RunState, *, discard: bool) -> list[Instruction]:
         """Have the slot that trains the run end its lease."""
         return [
-            PreemptLease(slot.lease, slot.index, discard)
+            PreemptLease(lease, slot.index, discard)
             for slot in self.slots.values()
-            if slot.lease is not None and slot.run == run.key and slot.lease in self._leases
+            for lease, key in slot.leases.items()
+            if key == run.key and lease in self._leases
         ]
 
     def _end(self, run: RunState, ended: RunEnded) -> list[Instruction]:
@@ -508,10 +549,38 @@ class Scheduler:
             if part is not None:
                 grants.append(part)
             elif candidates:
-                run = self._next_run(candidates, slot)
-                ready.remove(run)
-                grants.append(self._grant(run, slot))
+                chosen = self._together_with(self._next_run(candidates, slot), candidates)
+                ready = [run for run in ready if run not in chosen]
+                grants.append(self._grant_all(chosen, slot))
         return grants
+
+    def _together_with(self, first: RunState, candidates: list[RunState]) -> list[RunState]:
+        """The run that is next, and those that may be granted with it; it trains alone where it has died before."""
+        if first.group is None or first.deaths:
+            return [first]
+        most = min(_MOST_TOGETHER, -(-len(self.live_runs()) // len(self.slots)))
+        others = [run for run in candidates if run is not first and self._are_abreast(first, run)]
+        chosen = [first, *sorted(others, key=lambda run: run.key)[: most - 1]]
+        return chosen if len(chosen) > max(run.group.too_few for run in chosen if run.group) else [first]
+
+    @staticmethod
+    def _are_abreast(one: RunState, other: RunState) -> bool:
+        return (
+            other.group is not None
+            and one.group is not None
+            and other.group.name == one.group.name
+            and other.position == one.position
+            and other.limit == one.limit
+            and other.total_steps == one.total_steps
+            and other.steps_per_epoch == one.steps_per_epoch
+            and not other.deaths
+            and abs(other.share - one.share) <= _ROUNDING
+        )
+
+    def _grant_all(self, runs: list[RunState], slot: SlotState) -> GrantLease | GrantLeases:
+        first = self._grant(runs[0], slot)
+        others = [self._grant(run, slot, first.to_step) for run in runs[1:]]
+        return GrantLeases((first, *others)) if others else first
 
     @staticmethod
     def _may_go_on(run: RunState) -> bool:
@@ -526,14 +595,24 @@ class Scheduler:
 
         return min(waiting, key=rank)
 
-    def _grant(self, run: RunState, slot: SlotState) -> GrantLease:
+    def _grant(self, run: RunState, slot: SlotState, to_step: int | None = None) -> GrantLease:
         self._last_lease += 1
         lease = self._last_lease
         base = run.saving[-1] if run.saving else None
         from_step = run.position
         run.phase, run.slot, run.goes_on = "leased", slot.index, False
-        slot.phase, slot.run, slot.lease = "busy", run.key, lease
+        slot.phase = "busy"
+        slot.leases[lease] = run.key
         self._leases[lease] = (run.key, slot.index)
+        to_step = self._goal(run) if to_step is None else to_step
+        run.lease_passes = (to_step - from_step) / run.steps_per_epoch
+        self._level = max(self._level, run.share)
+        return GrantLease(lease, run.key, slot.index, from_step, to_step, base)
+
+    @staticmethod
+    def _goal(run: RunState) -> int:
+        """How far the next lease of a run goes."""
+        from_step = run.position
         to_step = next_boundary(
             from_step,
             steps_per_epoch=run.steps_per_epoch,
@@ -541,15 +620,11 @@ class Scheduler:
             chunks=run.num_chunks,
             pace=run.pace,
         )
-        if run.limit is not None:
-            to_step = max(from_step, min(to_step, run.limit))
-        run.lease_passes = (to_step - from_step) / run.steps_per_epoch
-        self._level = max(self._level, run.share)
-        return GrantLease(lease, run.key, slot.index, from_step, to_step, base)
+        return to_step if run.limit is None else max(from_step, min(to_step, run.limit))
 
     def check(self) -> None:
         """Raise AssertionError when an invariant is broken; called by tests after every event."""
-        busy = {slot.lease: slot for slot in self.slots.values() if slot.phase == "busy"}
+        busy = {lease: slot for slot in self.slots.values() if slot.phase == "busy" for lease in slot.leases}
         training = []
         for lease, (key, index) in self._leases.items():
             run = self.runs[key]
@@ -566,7 +641,7 @@ class Scheduler:
                 raise AssertionError(run)
             if (run.phase == "saving" and not run.saving) or len(run.saving) > 2:  # noqa: PLR2004
                 raise AssertionError(run)
-        working = [(slot.lease, slot.index) for slot in self.slots.values() if slot.lease is not None]
+        working = [(lease, slot.index) for slot in self.slots.values() for lease in slot.leases]
         self.board.check(working)
         waiting = any(run.phase == "waiting" for run in self.runs.values())
         waiting |= any(job.waiting for job in self.board.jobs.values())

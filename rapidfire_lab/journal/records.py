@@ -34,6 +34,31 @@ class ExperimentRecord(msgspec.Struct, kw_only=True):
     commits: int
 
 
+class Fusion(msgspec.Struct, kw_only=True):
+    """How a run of a `run_fit` with ``fuse="auto"`` was trained in its last lease.
+
+    Runs of the same ``structure`` can be fused. ``runs`` were trained as one model, ``gain`` times as fast as one after
+    the other, which is not enough for ``too_few`` of them; or ``refused`` says why they cannot be.
+    """
+
+    structure: str
+    runs: int = 1
+    gain: float | None = None
+    too_few: int = 1
+    refused: str | None = None
+
+    def __str__(self) -> str:
+        if self.refused is not None:
+            return f"alone: {self.refused}"
+        if self.runs == self.too_few > 1:
+            return f"alone: {self.runs} such runs are {self.gain:.2f} times as fast as one model"
+        others = self.runs - 1
+        if not others:
+            return "alone: no other run like it was at the same step"
+        fast = f", {self.gain:.1f} times as fast" if self.gain is not None else ""
+        return f"as one model with {others} other{'s' if others > 1 else ''}{fast}"
+
+
 class FitRecord(msgspec.Struct, kw_only=True):
     id: int
     experiment_id: int
@@ -41,6 +66,7 @@ class FitRecord(msgspec.Struct, kw_only=True):
     seed: int
     num_chunks: int | None
     created: float
+    fuse: str
 
 
 class RunRecord(msgspec.Struct, kw_only=True):
@@ -85,6 +111,8 @@ class RunRecord(msgspec.Struct, kw_only=True):
     trial: int | None
     until: int | None
     """Step at which it stops by itself, for its search to decide."""
+    fusion: str | None
+    """A `Fusion` as JSON; None where ``run_fit`` was not asked to fuse, and before the first lease."""
 
     @property
     def total_steps(self) -> int:
@@ -95,6 +123,10 @@ class RunRecord(msgspec.Struct, kw_only=True):
         """The canonical config dictionary."""
         leaf: dict[str, Any] = json.loads(self.config)
         return leaf
+
+    @property
+    def last_fusion(self) -> Fusion | None:
+        return msgspec.json.decode(self.fusion, type=Fusion) if self.fusion else None
 
     @property
     def is_trial(self) -> bool:

@@ -269,7 +269,12 @@ _VERSION_5 = """
 ALTER TABLE jobs ADD COLUMN target_sha256 TEXT;
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+_VERSION_6 = """
+ALTER TABLE fits ADD COLUMN fuse TEXT NOT NULL DEFAULT 'off';
+ALTER TABLE runs ADD COLUMN fusion TEXT;
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 """Script ``i`` takes the file from version ``i`` to ``i + 1``; a published script never changes."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(

@@ -194,6 +194,7 @@ def _read_run(journal: JournalReader, name: str, run_id: str) -> dict[str, Any]:
         "clones": journal.clones(experiment.id, run.run_id),
         "seed": fit.seed,
         "num_chunks": fit.num_chunks,
+        "fusion": str(run.last_fusion) if run.last_fusion else None,
         "mlflow_run_id": run.mlflow_run_id,
     }
 

@@ -163,12 +163,15 @@ class Hooks:
         self.cfg = cfg
         self.recorder = Recorder()
         self.collate_recorder = Recorder()
+        self.forward_recorder = Recorder()
+        """What `compute_forward` has asked, where somebody wants to know."""
         self.collate_keeps_state = False
         """Whether `collate_fn` has set attributes of the spec, for other hooks to use."""
         self.drew_at_start = False
         """Whether the spec's constructor or `initialize_run` has drawn random numbers."""
         self._recorded = RecordedConfig(cfg, self.recorder)
         self._collate_recorded = RecordedConfig(cfg, self.collate_recorder)
+        self._forward_recorded = RecordedConfig(cfg, self.forward_recorder)
         self._arity = {hook: _positional(self.spec, hook) for hook in HOOK_PARAMETERS if self.has(hook)}
 
     @property
@@ -205,6 +208,11 @@ class Hooks:
 
     def compute_forward(self, model: Any, minibatch: Any, mode: Mode) -> Any:
         return self._call("compute_forward", model, minibatch, self.cfg, mode)
+
+    def watched_forward(self, model: Any, minibatch: Any, mode: Mode) -> Any:
+        """Call `compute_forward`, and note what it asks of the config."""
+        with self.forward_recorder.listening():
+            return self._call("compute_forward", model, minibatch, self._forward_recorded, mode)
 
     def compute_metrics(self, loss: Any, outputs: Any, minibatch: Any, mode: Mode) -> Any:
         return self._call("compute_metrics", loss, outputs, minibatch, self.cfg, mode)

@@ -14,6 +14,7 @@ import os
 import pickle
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from rapidfire_lab.engine.lifeline import die_with_parent
 from rapidfire_lab.engine.protocol import (
     Exit,
     Grant,
+    GrantTogether,
     Infer,
     LeaseDone,
     LeaseTrained,
@@ -44,6 +46,8 @@ from rapidfire_lab.engine.protocol import (
 )
 from rapidfire_lab.engine.watchdog import TELL_WHERE, Pulse
 from rapidfire_lab.errors import EngineError, SpecError
+from rapidfire_lab.journal.records import Fusion
+from rapidfire_lab.metrics import NonFiniteLossError
 from rapidfire_lab.worker.checkpoint import (
     DamagedCheckpointError,
     UnsavedError,
@@ -53,6 +57,7 @@ from rapidfire_lab.worker.checkpoint import (
     save_weights,
 )
 from rapidfire_lab.worker.failure import describe, user_traceback
+from rapidfire_lab.worker.fused import FusedRuns, FusionMemory
 from rapidfire_lab.worker.hooks import load_spec_class
 from rapidfire_lab.worker.inference import Inference, InferencePlan
 from rapidfire_lab.worker.output import output_to
@@ -61,13 +66,14 @@ from rapidfire_lab.worker.prepared import MinibatchMemory, PreparedData, Prepare
 from rapidfire_lab.worker.process_state import process_state_kept
 from rapidfire_lab.worker.residency import Residency
 from rapidfire_lab.worker.saver import Checkpoint, Saver
+from rapidfire_lab.worker.structure import NotFusibleError, structure_of
 from rapidfire_lab.worker.training import RunPlan, TrainingRun
 from rapidfire_lab.worker.trial import train_trial
 from rapidfire_lab.worker.trial_log import TrialLog
 from rapidfire_lab.worker.warm_start import Parent, carry_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rapidfire_lab.spec import MLSpec
 
@@ -85,6 +91,17 @@ class _OutOfSharedMemoryError(Exception):
 
 class DiscardedError(Exception):
     """The lease's work is not wanted: its run was deleted."""
+
+
+@dataclass(frozen=True)
+class _Lease:
+    """A lease with its run."""
+
+    grant: Grant
+    layout: ExperimentLayout
+    training: TrainingRun
+    restored: float
+    """Seconds that it took to have the run here."""
 
 
 class Slot:
@@ -117,6 +134,11 @@ class Slot:
         """The run of the present lease, until its commit."""
         self._preempted = False
         self._exiting = False
+        self._asked: dict[int, bool] = {}
+        """Leases that are to end, and whether their work is wanted no more."""
+        self._fusions = FusionMemory()
+        self._found: dict[int, Fusion] = {}
+        """What was found out about fusing the runs of leases that are under way."""
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, f"slot-{index}-{os.getpid()}".encode())
         self._socket.setsockopt(zmq.SNDHWM, 0)
@@ -131,8 +153,11 @@ class Slot:
         self._send(SlotReady(slot=self._index, pid=os.getpid(), device=self._device_name()))
         while not self._exiting:
             message = decode_from_controller(self._wait_for_message())
+            self._asked.clear()
             if isinstance(message, Grant):
                 self._work(message)
+            elif isinstance(message, GrantTogether):
+                self._work_together(message)
             elif isinstance(message, Infer):
                 self._infer(message)
             elif isinstance(message, Exit):
@@ -165,7 +190,7 @@ class Slot:
 
     def _work(self, grant: Grant) -> None:
         """Train a lease, and answer: at once, or once its checkpoint is written."""
-        self._preempted = False
+        self._preempted = self._exiting
         layout = ExperimentLayout(Path(grant.experiment_path))
         try:
             layout.make_run(grant.run_id)
@@ -251,9 +276,17 @@ class Slot:
     def _train(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone | None:
         started = time.perf_counter()
         self._training = training = self._obtain(grant, layout)
+        lease = _Lease(grant, layout, training, time.perf_counter() - started)
         trained = time.perf_counter()
-        outcome = self._train_reporting(grant, layout, training)
-        checkpointed = time.perf_counter()
+        outcome = self._train_reporting(lease)
+        done = self._end(lease, outcome, time.perf_counter() - trained)
+        self._training = None
+        return done
+
+    def _end(self, lease: _Lease, outcome: Outcome, seconds: float) -> LeaseDone | None:
+        """Have a lease's checkpoint written, and say so; gives the answer where there is nothing to write."""
+        grant, layout, training = lease.grant, lease.layout, lease.training
+        started = time.perf_counter()
         checkpoint = Checkpoint.of(training) if training.step else None
         done = LeaseDone(
             lease=grant.lease,
@@ -261,19 +294,19 @@ class Slot:
             step=training.step,
             completed_epochs=training.completed_epochs,
             points=training.report.drain(),
-            seconds=checkpointed - trained,
+            seconds=seconds,
             # Making the run for the first time is no cost of hopping: it has to be done once anyway.
-            overhead=(trained - started if grant.base_lease else 0.0) + (time.perf_counter() - checkpointed),
+            overhead=(lease.restored if grant.base_lease else 0.0) + (time.perf_counter() - started),
             trained_steps=training.step - grant.from_step,
             device=self._device_name(),
+            fusion=self._found.pop(grant.lease, None),
         )
-        self._training = None
         if checkpoint is None:
             return done
         if outcome in ("reached", "preempted"):
             self._residency.put(grant.run, grant.lease, training)
         self._saver.save(grant.run, lambda: self._saved(grant, layout, checkpoint, done), is_live=checkpoint.is_live)
-        self._send(LeaseTrained(lease=grant.lease, outcome=outcome, step=training.step))
+        self._send(LeaseTrained(lease=grant.lease, outcome=outcome, step=training.step, fusion=done.fusion))
         return None
 
     def _saved(self, grant: Grant, layout: ExperimentLayout, checkpoint: Checkpoint, done: LeaseDone) -> LeaseDone:
@@ -346,47 +379,74 @@ class Slot:
             self._spared_spec = _spare_modules(again=self._spared_spec)
         return self._spec_classes[key]
 
-    def _train_reporting(self, grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> Outcome:
-        reported = time.monotonic()
-        epochs = training.completed_epochs
+    def _train_reporting(self, lease: _Lease) -> Outcome:
+        training = lease.training
 
         def keep_going() -> bool:
-            nonlocal reported, epochs
-            if grant.epoch_checkpoints and training.completed_epochs > epochs:
-                epochs = training.completed_epochs
-                self._pulse.rest()
-                self._save_epoch(grant, layout, training)
-            if time.monotonic() - reported >= _REPORT_SECONDS:
-                reported = time.monotonic()
-                self._report(grant, training)
-            self._read_messages(grant)
-            self._pulse.beat(training.step)
+            self._read_messages(lease.grant)
             return not self._preempted
 
-        try:
-            self._pulse.beat(training.step)
-            outcome = training.train(grant.to_step, keep_going)
+        with self._watching([lease], keep_going) as watched:
+            outcome = training.train(lease.grant.to_step, watched)
             training.settle_losses()  # waits for the device
-        finally:
-            self._pulse.rest()
-        if grant.epoch_checkpoints and training.completed_epochs > epochs:
-            self._save_epoch(grant, layout, training)
         return outcome
 
-    @staticmethod
-    def _save_epoch(grant: Grant, layout: ExperimentLayout, training: TrainingRun) -> None:
-        path = layout.epoch_weights(grant.run_id, training.completed_epochs)
+    @contextlib.contextmanager
+    def _watching(self, leases: Sequence[_Lease], keep_going: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
+        """Have runs report how far they are, and keep what epochs leave, each time it is asked whether to go on."""
+        reported = time.monotonic()
+        saved = {lease.grant.lease: lease.training.completed_epochs for lease in leases}
+        first = leases[0].training
+
+        def save_epochs() -> None:
+            for lease in leases:
+                epochs = lease.training.completed_epochs
+                if lease.grant.epoch_checkpoints and epochs > saved[lease.grant.lease]:
+                    saved[lease.grant.lease] = epochs
+                    self._pulse.rest()
+                    self._save_epoch(lease)
+
+        def watched() -> bool:
+            nonlocal reported
+            save_epochs()
+            if time.monotonic() - reported >= _REPORT_SECONDS:
+                reported = time.monotonic()
+                for lease in leases:
+                    self._report(lease)
+            goes_on = keep_going()
+            self._pulse.beat(first.step)
+            return goes_on
+
         try:
-            save_weights(path, training.weights())
+            self._pulse.beat(first.step)
+            yield watched
+        finally:
+            self._pulse.rest()
+        save_epochs()
+
+    @staticmethod
+    def _save_epoch(lease: _Lease) -> None:
+        path = lease.layout.epoch_weights(lease.grant.run_id, lease.training.completed_epochs)
+        try:
+            save_weights(path, lease.training.weights())
         except OSError as error:
             raise UnsavedError(path, error) from error
 
-    def _report(self, grant: Grant, training: TrainingRun) -> None:
+    def _report(self, lease: _Lease) -> None:
+        training = lease.training
         training.settle_losses()
         points = training.report.drain()
-        self._send(Progress(lease=grant.lease, step=training.step, loss=training.report.loss, points=points))
+        self._send(Progress(lease=lease.grant.lease, step=training.step, loss=training.report.loss, points=points))
 
     def _read_messages(self, work: Work) -> None:
+        """Hear what the controller says; raises when the work is not wanted any more."""
+        self._hear()
+        if work.lease in self._asked:
+            if self._asked[work.lease]:
+                raise DiscardedError
+            self._preempted = True
+
+    def _hear(self) -> None:
         if self._saver.has_answers:
             self._tell_saved()
         while self._socket.poll(0):
@@ -395,10 +455,108 @@ class Slot:
                 raise EngineError(message.error)
             if isinstance(message, Exit):
                 self._exiting = self._preempted = True
-            elif isinstance(message, Preempt) and message.lease == work.lease:
-                if message.discard:
-                    raise DiscardedError
-                self._preempted = True
+            elif isinstance(message, Preempt):
+                self._asked[message.lease] = message.discard
+
+    # Leases of several runs
+
+    def _work_together(self, granted: GrantTogether) -> None:
+        """Train leases of several runs as one model where that can be, and one after the other where not."""
+        for grant in self._fuse(granted):
+            self._work(grant)
+        self._found.clear()
+
+    def _fuse(self, granted: GrantTogether) -> list[Grant]:
+        """Train what can be fused; gives the leases that are yet to be worked on."""
+        left = granted.grants
+        with process_state_kept():
+            for alike in self._alike([lease for grant in left if (lease := self._begin(grant))]):
+                if len(alike) > 1 and self._train_fused(alike, granted.fit):
+                    left = [grant for grant in left if all(grant is not lease.grant for lease in alike)]
+        return left
+
+    def _begin(self, grant: Grant) -> _Lease | None:
+        """Have a run here, if nothing is wrong with it: what is, it tells where it is trained by itself."""
+        layout = ExperimentLayout(Path(grant.experiment_path))
+        started = time.perf_counter()
+        try:
+            layout.make_run(grant.run_id)
+            with output_to(layout.log(grant.run_id)):
+                training = self._obtain(grant, layout)
+        except BaseException:  # noqa: BLE001 - user code may raise anything
+            return None
+        return _Lease(grant, layout, training, time.perf_counter() - started)
+
+    def _alike(self, leases: Sequence[_Lease]) -> list[list[_Lease]]:
+        """Leases by the structures of their runs; those that are fused with nobody stay in memory for later."""
+        alike: dict[str, list[_Lease]] = {}
+        for lease in leases:
+            found = self._found[lease.grant.lease] = _look_at(lease.training)
+            # What cannot be fused is like nothing else.
+            alike.setdefault(found.structure or f"lease {lease.grant.lease}", []).append(lease)
+        for several in alike.values():
+            if len(several) == 1:
+                self._put_back(several[0])
+        return list(alike.values())
+
+    def _put_back(self, lease: _Lease) -> None:
+        self._residency.put(lease.grant.run, lease.grant.base_lease, lease.training)
+
+    def _train_fused(self, leases: Sequence[_Lease], fit: int) -> bool:
+        """Train runs of one structure as one model; False where each is to be trained by itself, from its base."""
+        found = [self._found[lease.grant.lease] for lease in leases]
+        runs = frozenset(lease.grant.run for lease in leases)
+        calibration = self._fusions.calibration(fit, found[0].structure, len(leases))
+        fused = FusedRuns([lease.training for lease in leases], calibration, is_checked=self._fusions.is_checked(runs))
+        started = time.perf_counter()
+        try:
+            outcomes = self._train_together(leases, fused)
+        except BaseException as error:  # noqa: BLE001 - alone, each run tells what is wrong with it
+            self._refuse(leases, error, intact=isinstance(error, NotFusibleError) and not fused.is_checked)
+            return False
+        self._fusions.checked(runs)
+        for fusion in found:
+            fusion.runs, fusion.gain = len(leases), calibration.gain
+            if calibration.is_too_slow:
+                fusion.too_few = len(leases)
+        for lease, outcome in zip(leases, outcomes, strict=True):
+            self._end_together(lease, outcome, (time.perf_counter() - started) / len(leases))
+        return True
+
+    def _train_together(self, leases: Sequence[_Lease], fused: FusedRuns) -> list[Outcome]:
+        first = leases[0]
+
+        def keep_going() -> bool:
+            self._hear()
+            return not (self._exiting or any(lease.grant.lease in self._asked for lease in leases))
+
+        with output_to(first.layout.log(first.grant.run_id)), self._watching(leases, keep_going) as watched:
+            outcomes = fused.train(first.grant.to_step, watched)
+            for lease in leases:
+                lease.training.settle_losses()
+        return outcomes
+
+    def _refuse(self, leases: Sequence[_Lease], error: BaseException, *, intact: bool) -> None:
+        """Have runs be trained by themselves, from now on unless one of them is to blame."""
+        for lease in leases:
+            if intact:
+                self._put_back(lease)
+            if not isinstance(error, NonFiniteLossError):
+                self._found[lease.grant.lease].refused = str(error) or type(error).__name__
+        if not intact:
+            self._free_memory()
+
+    def _end_together(self, lease: _Lease, outcome: Outcome, seconds: float) -> None:
+        """End one of several leases, of which each is answered by itself."""
+        if self._asked.get(lease.grant.lease):
+            done: LeaseDone | None = LeaseDone(
+                lease=lease.grant.lease, outcome="discarded", step=lease.grant.from_step, completed_epochs=0
+            )
+        else:
+            done = self._end(lease, outcome, seconds)
+        if done is not None:
+            self._settle(lease.grant.run)
+            self._send(done)
 
     # A part of a job
 
@@ -519,6 +677,14 @@ class Slot:
             error=describe(error, layout.spec),
             traceback=text,
         )
+
+
+def _look_at(training: TrainingRun) -> Fusion:
+    """What can be said of fusing a run before it is tried."""
+    try:
+        return Fusion(structure=structure_of(training))
+    except NotFusibleError as error:
+        return Fusion(structure="", refused=str(error))
 
 
 def _logged_traceback(error: BaseException, layout: ExperimentLayout, path: Path) -> str:

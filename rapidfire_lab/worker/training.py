@@ -6,6 +6,7 @@ random numbers or changes a floating-point result is part of it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
@@ -28,9 +29,9 @@ from rapidfire_lab.worker.input import MinibatchInput, to_device
 from rapidfire_lab.worker.optimizer_state import load_optimizer_state
 from rapidfire_lab.worker.process_state import ProcessState
 from rapidfire_lab.worker.rng import RngState, own_rng, seed_everything
+from rapidfire_lab.worker.structure import NotFusibleError
 
 if TYPE_CHECKING:
-    import contextlib
     from collections.abc import Callable, Iterator
 
     from rapidfire_lab.data import Partition
@@ -86,10 +87,11 @@ class TrainingRun:
         self.cfg = Config(plan.config)
         self._train: dict[str, Any] = plan.config["train"]
         with own_rng(plan.seed, cuda=self._cuda):
-            self._hooks = Hooks(spec_class, self.cfg)
-            self._hooks.initialize_run(plan.misc_path, "train")
+            self.hooks = Hooks(spec_class, self.cfg)
+            self.hooks.initialize_run(plan.misc_path, "train")
         self._named: list[str] = plan.config["named_metrics"]
-        self._epoch_end_pending = False
+        self.is_at_epoch_end = False
+        """Whether the last minibatch of an epoch is trained, and the epoch is yet to be finished."""
         self._history: list[dict[str, float]] = []
         self._metrics = EpochMetrics(self._named)
         self._pending_losses: list[tuple[torch.Tensor, int, int]] = []
@@ -113,14 +115,14 @@ class TrainingRun:
 
     def _input(self, mode: Mode, partition: Partition) -> MinibatchesAhead:
         seed, prepared, processes = self.plan.seed, self.plan.prepared, self.plan.input_processes
-        shared = prepared.rows(self._hooks, partition, mode, seed) if prepared else None
+        shared = prepared.rows(self.hooks, partition, mode, seed) if prepared else None
         source = MinibatchInput(
-            self._hooks, partition, mode, seed, cuda=self._cuda, shared=shared, one_thread=processes > 0
+            self.hooks, partition, mode, seed, cuda=self._cuda, shared=shared, one_thread=processes > 0
         )
         return MinibatchesAhead(source, processes)
 
     def _create_model(self) -> nn.Module:
-        model = self._hooks.create_model()
+        model = self.hooks.create_model()
         if not isinstance(model, nn.Module):
             message = f"create_model must return a torch.nn.Module, not {type(model).__name__}."
             raise SpecError(message)
@@ -157,37 +159,82 @@ class TrainingRun:
     def completed_epochs(self) -> int:
         return len(self._history)
 
+    @property
+    def is_complete(self) -> bool:
+        return self.completed_epochs >= self.plan.epochs
+
     # Training
 
     def train(self, to_step: int, keep_going: Callable[[], bool]) -> Outcome:
         """Train until ``to_step`` minibatches are done, or until ``keep_going()`` says no between two of them."""
+        with self.own_state(), self.pass_to(to_step):
+            try:
+                return self._train_steps(to_step, keep_going)
+            except StoppedInValidationError:
+                return "preempted"
+
+    @contextlib.contextmanager
+    def own_state(self) -> Iterator[None]:
+        """Run a block under the run's own generators and switches, which are taken back afterwards as it left them."""
         self._process.apply()
         self._rng.restore()
-        first = self.step
         try:
-            with self._inputs["train"].pass_over(lambda given: self._places(first + given, to_step)):
-                return self._train_steps(to_step, keep_going)
-        except StoppedInValidationError:
-            return "preempted"
+            yield
         finally:
             self._rng = RngState.capture(cuda=self._cuda)
             self._process = ProcessState.capture()
 
+    def apply_switches(self) -> None:
+        """Give the process the switches that the run has left it with."""
+        self._process.apply()
+
+    @contextlib.contextmanager
+    def tried(self) -> Iterator[None]:
+        """Run a block under the run's own state, of which nothing remains: generators and buffers are put back.
+
+        Raises
+        ------
+        NotFusibleError
+            When the block has drawn random numbers.
+        """
+        rng, buffers = self._rng, [buffer.clone() for buffer in self.model.buffers()]
+        self.model.train()
+        try:
+            with self.own_state():
+                yield
+                has_drawn = not rng.unchanged()
+        finally:
+            self._rng = rng
+            for buffer, earlier in zip(self.model.buffers(), buffers, strict=True):
+                buffer.copy_(earlier)
+        if has_drawn:
+            message = "compute_forward draws random numbers"
+            raise NotFusibleError(message)
+
+    def pass_to(self, to_step: int) -> contextlib.AbstractContextManager[None]:
+        """Have minibatches prepared in their order, from where the run stands to a step."""
+        first = self.step
+        return self._inputs["train"].pass_over(lambda given: self._places(first + given, to_step))
+
     def _train_steps(self, to_step: int, keep_going: Callable[[], bool]) -> Outcome:
         while True:
-            if self._epoch_end_pending and self._finish_epoch(keep_going):
+            if self.is_at_epoch_end and self.finish_epoch(keep_going):
                 return "converged"
-            if self.completed_epochs >= self.plan.epochs:
+            if self.is_complete:
                 return "finished"
             if self.step >= to_step:
                 return "reached"
             if not keep_going():
                 return "preempted"
-            self._train_minibatch()
+            self.train_minibatch(self.next_minibatch())
 
-    def _train_minibatch(self) -> None:
+    def next_minibatch(self) -> Any:
+        """The minibatch that comes next, on the run's device."""
         epoch, batch = divmod(self.step, self.steps_per_epoch)
-        minibatch = self._minibatch("train", epoch, self._train_positions(epoch, batch))
+        return self._minibatch("train", epoch, self._train_positions(epoch, batch))
+
+    def train_minibatch(self, minibatch: Any) -> torch.Tensor:
+        """Train one minibatch, inside `own_state`; returns its loss."""
         self.model.train()
         if self._cuda:
             # cuDNN keeps the dropout state of recurrent layers until the generator is set: set it every time, so that
@@ -195,11 +242,36 @@ class TrainingRun:
             torch.cuda.set_rng_state(torch.cuda.get_rng_state())
         with self._autocast():
             loss, outputs = loss_and_outputs(self._forward(minibatch, "train"))
-        self.step += 1
-        self._count_train(loss, outputs, minibatch, self._examples(batch))
-        self._learn(loss, batch)
+        self.count(loss, outputs, minibatch)
+        batch, first, group = self.accumulation
+        if batch == first:
+            self.optimizer.zero_grad()
+        scaled = loss / group if group > 1 else loss
+        torch.autograd.backward(self._scaler.scale(scaled) if self._scaler else scaled)
+        self.learn()
+        return loss
+
+    @property
+    def accumulation(self) -> tuple[int, int, int]:
+        """Number in its epoch of the minibatch that was counted last, and first one and size of its group."""
+        batch = (self.step - 1) % self.steps_per_epoch
+        size = int(self._train["gradient_accumulation_steps"])
+        first = batch // size * size
+        return batch, first, min(size, self.steps_per_epoch - first)
+
+    @property
+    def is_inside_group(self) -> bool:
+        """Whether there are gradients that the optimizer has not used yet."""
+        inside = self.step % self.steps_per_epoch % self._train["gradient_accumulation_steps"]
+        return bool(inside)
+
+    def learn(self) -> None:
+        """Use the gradients of the minibatch that was counted last, if it is the last of its group."""
+        batch, first, group = self.accumulation
+        if batch == first + group - 1:
+            self._optimizer_step()
         if batch + 1 == self.steps_per_epoch:
-            self._epoch_end_pending = True
+            self.is_at_epoch_end = True
 
     def _places(self, step: int, to_step: int) -> list[Place]:
         """Epoch and positions of the minibatches from one step to another."""
@@ -217,18 +289,6 @@ class TrainingRun:
     def _examples(self, batch: int) -> int:
         size = int(self._train["batch_size"])
         return min(size, len(self._inputs["train"]) - batch * size)
-
-    def _learn(self, loss: torch.Tensor, batch: int) -> None:
-        """Backward, and the optimizer's step at the end of a group of accumulated minibatches."""
-        size = self._train["gradient_accumulation_steps"]
-        first = batch // size * size
-        group = min(size, self.steps_per_epoch - first)
-        if batch == first:
-            self.optimizer.zero_grad()
-        scaled = loss / group if group > 1 else loss
-        (self._scaler.scale(scaled) if self._scaler else scaled).backward()
-        if batch == first + group - 1:
-            self._optimizer_step()
 
     def _optimizer_step(self) -> None:
         clip = self._train["gradient_clip_norm"]
@@ -248,14 +308,17 @@ class TrainingRun:
         return to_device(self._inputs[mode].minibatch(epoch, positions), self.device)
 
     def _forward(self, minibatch: Any, mode: Mode) -> Any:
-        return self._hooks.compute_forward(self.model, minibatch, mode)
+        return self.hooks.compute_forward(self.model, minibatch, mode)
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         return autocast(self.device, self._train["precision"])
 
     # Metrics
 
-    def _count_train(self, loss: torch.Tensor, outputs: dict[str, Any], minibatch: Any, examples: int) -> None:
+    def count(self, loss: torch.Tensor, outputs: dict[str, Any], minibatch: Any) -> None:
+        """Take a minibatch's loss and outputs into the metrics: it counts as trained, and is yet to be learnt from."""
+        examples = self._examples(self.step % self.steps_per_epoch)
+        self.step += 1
         if not loss.requires_grad:
             message = "The loss that compute_forward returned does not depend on the model's parameters."
             raise SpecError(message)
@@ -263,8 +326,8 @@ class TrainingRun:
         if not self._cuda or len(self._pending_losses) >= _PENDING_LOSSES:
             self.settle_losses()
         self._metrics.add_outputs(outputs)
-        if self._hooks.has("compute_metrics"):
-            custom = self._hooks.compute_metrics(loss.detach(), outputs, minibatch, "train")
+        if self.hooks.has("compute_metrics"):
+            custom = self.hooks.compute_metrics(loss.detach(), outputs, minibatch, "train")
             for name, value in self._metrics.add_custom(custom_metrics(custom)).items():
                 self._point(name, "step", value)
 
@@ -301,11 +364,11 @@ class TrainingRun:
 
     # End of an epoch
 
-    def _finish_epoch(self, keep_going: Callable[[], bool]) -> bool:
+    def finish_epoch(self, keep_going: Callable[[], bool]) -> bool:
         """Validate, advance the epoch's scheduler, record the epoch; returns whether the run has converged."""
         validation = self._validate(keep_going) if "validation" in self._inputs else {}
         self.settle_losses()
-        row = {f"train_{name}": value for name, value in self._metrics.results(self._hooks, "train").items()}
+        row = {f"train_{name}": value for name, value in self._metrics.results(self.hooks, "train").items()}
         if "loss" in validation:
             row["val_loss"] = validation.pop("loss")
         row |= validation
@@ -313,12 +376,12 @@ class TrainingRun:
         self._advance_scheduler(row)
         self._history.append(row)
         self._metrics = EpochMetrics(self._named)
-        self._epoch_end_pending = False
+        self.is_at_epoch_end = False
         for name, value in row.items():
             self._point(name, "epoch", value)
-        if not self._hooks.has("has_converged"):
+        if not self.hooks.has("has_converged"):
             return False
-        return self._hooks.has_converged(pd.DataFrame(self._history), self.completed_epochs)
+        return self.hooks.has_converged(pd.DataFrame(self._history), self.completed_epochs)
 
     def _advance_scheduler(self, row: dict[str, float]) -> None:
         if self._scheduler is None or self._train["lr_scheduler"]["interval"] == "step":
@@ -341,7 +404,7 @@ class TrainingRun:
                 for positions in in_order:
                     _go_on_or_stop(keep_going)
                     self._validate_minibatch(metrics, epoch, positions)
-            return metrics.results(self._hooks, "validation")
+            return metrics.results(self.hooks, "validation")
         except StoppedInValidationError:
             # The whole pass is made again: it must find the buffers as this one did.
             for buffer, earlier in zip(self.model.buffers(), buffers, strict=True):
@@ -354,7 +417,7 @@ class TrainingRun:
         minibatch = self._minibatch("validation", epoch, positions)
         with self._autocast():
             result = self._forward(minibatch, "validation")
-        count_minibatch(metrics, self._hooks, result, minibatch, "validation", len(positions))
+        count_minibatch(metrics, self.hooks, result, minibatch, "validation", len(positions))
 
     def _file_order(self, mode: Mode) -> Iterator[list[int]]:
         size, rows = self._train["batch_size"], len(self._inputs[mode])
@@ -373,7 +436,7 @@ class TrainingRun:
         model = self.model.state_dict()
         return {
             "step": self.step,
-            "epoch_end_pending": self._epoch_end_pending,
+            "epoch_end_pending": self.is_at_epoch_end,
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self._scheduler.state_dict() if self._scheduler is not None else None,
             "scaler": self._scaler.state_dict() if self._scaler else None,
@@ -387,8 +450,7 @@ class TrainingRun:
 
     def _gradients(self) -> dict[str, torch.Tensor]:
         """Gradients, when the run stands inside a group of accumulated minibatches."""
-        inside = self.step % self.steps_per_epoch % self._train["gradient_accumulation_steps"]
-        if not inside:
+        if not self.is_inside_group:
             return {}
         named = self.model.named_parameters()
         return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
@@ -424,7 +486,7 @@ class TrainingRun:
 
     def _take_position(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
-        self._epoch_end_pending = state["epoch_end_pending"]
+        self.is_at_epoch_end = state["epoch_end_pending"]
         self._history = state["history"]
         self._metrics = EpochMetrics.from_plain(self._named, state["metrics"])
         self._rng = RngState.from_plain(state["rng"])

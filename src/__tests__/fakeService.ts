@@ -72,6 +72,7 @@ export function fakeDetail(run: IRun, options: Partial<IRunDetail> = {}) {
     clones: [],
     seed: 42,
     num_chunks: null,
+    fusion: null,
     mlflow_run_id: null,
     ...options
   };

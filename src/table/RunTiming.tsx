@@ -54,6 +54,7 @@ function facts(
     [trans.__('Time on a slot'), formatDuration(run.seconds)],
     [trans.__('Minibatches'), trans.__('%1 of %2', run.step, run.total_steps)],
     [trans.__('Device'), run.device ?? ''],
+    [trans.__('Trained'), detail?.fusion ?? ''],
     [trans.__('Seed'), detail ? `${detail.seed}` : ''],
     [
       trans.__('Origin'),

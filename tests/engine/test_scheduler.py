@@ -8,12 +8,15 @@ from rapidfire_lab.engine.scheduler import (
     DeleteAsked,
     DrainAsked,
     GrantLease,
+    GrantLeases,
+    Group,
     LeaseEnded,
     LeaseLost,
     PreemptLease,
     ResumeAsked,
     RunAdded,
     RunEnded,
+    RunsAdded,
     RunState,
     RunWaits,
     Scheduler,
@@ -63,8 +66,8 @@ def play(scheduler, leases):
     """Have every lease end as planned, oldest first, for so many leases; returns the runs in the order of leases."""
     order = []
     for _ in range(leases):
-        slot = min((slot for slot in scheduler.slots.values() if slot.phase == "busy"), key=lambda slot: slot.lease)
-        grant = next(grant for grant in story(scheduler, GrantLease) if grant.lease == slot.lease)
+        lease = min(lease for slot in scheduler.slots.values() for lease in slot.leases)
+        grant = next(grant for grant in story(scheduler, GrantLease) if grant.lease == lease)
         order.append(grant.run)
         total = scheduler.runs[grant.run].total_steps
         scheduler.end(grant, "finished" if grant.to_step == total else "reached")
@@ -157,7 +160,7 @@ def test_a_lesser_share_counts_more_than_the_slot(scheduler):
 def test_no_run_is_on_two_slots(scheduler):
     scheduler.add(run(1), run(2))
     assert len(scheduler.up(0, 1, 2)) == 2
-    assert {slot.index: slot.run for slot in scheduler.slots.values()} == {0: 1, 1: 2, 2: None}
+    assert {slot.index: list(slot.leases.values()) for slot in scheduler.slots.values()} == {0: [1], 1: [2], 2: []}
 
 
 def test_leases_are_numbered_on_from_the_last_known_one():
@@ -403,7 +406,7 @@ def test_a_late_answer_does_not_free_the_slot_for_its_present_lease(scheduler):
     scheduler.handle(SlotDown(0, "died"))
     current = granted(scheduler.up(0))
     scheduler.end(lost)
-    assert scheduler.slots[0].lease == current.lease
+    assert list(scheduler.slots[0].leases) == [current.lease]
 
 
 def test_a_dying_slot_says_its_last_and_gets_no_more_leases(scheduler):
@@ -638,3 +641,115 @@ def test_a_stop_of_the_users_counts_more_than_a_limit(scheduler):
     grant = granted(scheduler.add(run(1, limit=2)))
     scheduler.handle(StopAsked(1))
     assert scheduler.end(grant) == [RunEnded(1, "stopped", "user")]
+
+
+# Runs that are granted together
+
+
+ALIKE = Group("alike")
+
+
+def together(instructions):
+    """The runs of each grant, alone or together."""
+    return [
+        [grant.run for grant in item.grants] if isinstance(item, GrantLeases) else [item.run]
+        for item in instructions
+        if isinstance(item, GrantLease | GrantLeases)
+    ]
+
+
+def test_runs_of_a_group_are_shared_out_among_the_slots(scheduler):
+    scheduler.up(0, 1)
+    scheduler.handle(SlotDown(0, "died"))
+    scheduler.handle(SlotDown(1, "died"))
+    scheduler.add(*[run(key, group=ALIKE) for key in range(1, 7)])
+    assert together(scheduler.up(0, 1)) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_only_runs_that_stand_at_the_same_step_with_the_same_way_to_go_are_granted_together(scheduler):
+    scheduler.add(
+        run(1, group=ALIKE),
+        run(2, group=ALIKE, epochs=3),
+        run(3, group=ALIKE, limit=4),
+        run(4, group=Group("others")),
+        run(5, group=ALIKE, deaths=1),
+        run(6),
+        run(7, group=ALIKE, steps_per_epoch=4, epochs=4),
+        run(8, group=ALIKE, step=2),
+        run(9, group=ALIKE),
+    )
+    assert together(scheduler.up(0)) == [[1, 9]]
+
+
+def test_so_few_that_it_does_not_pay_are_granted_one_by_one(scheduler):
+    scheduler.add(run(1, group=Group("alike", too_few=2)), run(2, group=ALIKE))
+    assert together(scheduler.up(0)) == [[1]]
+
+
+def test_more_than_that_are_granted_together(scheduler):
+    scheduler.add(run(1, group=Group("alike", too_few=2)), run(2, group=ALIKE), run(3, group=ALIKE))
+    assert together(scheduler.up(0)) == [[1, 2, 3]]
+
+
+def leases_of(instructions):
+    [granted] = [item for item in instructions if isinstance(item, GrantLeases)]
+    return granted.grants
+
+
+def test_a_slot_is_free_when_all_of_its_leases_are_over(scheduler):
+    scheduler.add(run(1, group=ALIKE), run(2, group=ALIKE), run(3))
+    one, two = leases_of(scheduler.up(0))
+    assert together(scheduler.handle(SlotFreed(one.lease, "reached", 2, ALIKE))) == []
+    assert scheduler.slots[0].phase == "busy"
+    assert together(scheduler.handle(SlotFreed(two.lease, "reached", 2, ALIKE))) == [[3]]
+
+
+def test_a_group_goes_on_together_before_it_is_saved(scheduler):
+    scheduler.add(run(1, group=ALIKE), run(2, group=ALIKE))
+    one, two = leases_of(scheduler.up(0))
+    scheduler.handle(SlotFreed(one.lease, "reached", 2, ALIKE))
+    grants = leases_of(scheduler.handle(SlotFreed(two.lease, "reached", 2, ALIKE)))
+    assert [(grant.run, grant.from_step, grant.to_step, grant.base) for grant in grants] == [
+        (1, 2, 4, one.lease),
+        (2, 2, 4, two.lease),
+    ]
+
+
+def test_a_slot_that_finds_out_that_a_run_is_like_no_other_has_it_trained_alone(scheduler):
+    scheduler.add(run(1, group=ALIKE), run(2, group=ALIKE), run(3, group=ALIKE))
+    one, two, three = leases_of(scheduler.up(0))
+    scheduler.handle(SlotFreed(one.lease, "reached", 2))
+    scheduler.handle(SlotFreed(two.lease, "reached", 2, Group("alike indeed")))
+    assert together(scheduler.handle(SlotFreed(three.lease, "reached", 2, Group("alike indeed")))) == [[1]]
+    assert scheduler.runs[1].group is None
+
+
+def test_what_was_found_out_in_a_lease_that_trained_nothing_counts_too(scheduler):
+    scheduler.add(run(1, group=ALIKE), run(2, group=ALIKE))
+    one, two = leases_of(scheduler.up(0))
+    scheduler.end(one, "preempted", 0)
+    assert together(scheduler.end(two, "preempted", 0)) == [[1]]
+
+
+def test_a_stop_of_one_run_reaches_its_lease_alone(scheduler):
+    scheduler.add(run(1, group=ALIKE), run(2, group=ALIKE))
+    _, two = leases_of(scheduler.up(0))
+    assert scheduler.handle(StopAsked(2)) == [PreemptLease(two.lease, 0, discard=False)]
+
+
+def test_a_slot_that_dies_under_a_group_loses_all_its_runs_and_each_is_tried_alone(scheduler):
+    scheduler.add(run(1, group=ALIKE), run(2, group=ALIKE))
+    one, two = leases_of(scheduler.up(0))
+    lost = scheduler.handle(SlotDown(0, "died"))
+    assert [item for item in lost if isinstance(item, LeaseLost)] == [
+        LeaseLost(one.lease, 1, 1),
+        LeaseLost(two.lease, 2, 1),
+    ]
+    again = granted(scheduler.up(0))
+    assert again.run == 1
+    assert together(scheduler.end(again)) == [[2]]
+
+
+def test_runs_that_are_added_at_once_find_each_other(scheduler):
+    scheduler.up(0)
+    assert together(scheduler.handle(RunsAdded((run(1, group=ALIKE), run(2, group=ALIKE))))) == [[1, 2]]

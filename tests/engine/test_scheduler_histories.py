@@ -14,9 +14,12 @@ from rapidfire_lab.engine.scheduler import (
     DeleteAsked,
     DrainAsked,
     GrantLease,
+    GrantLeases,
+    Group,
     LeaseEnded,
     ResumeAsked,
     RunAdded,
+    RunsAdded,
     RunState,
     Scheduler,
     SlotDown,
@@ -27,6 +30,7 @@ from rapidfire_lab.engine.scheduler import (
 )
 
 SLOTS = st.integers(0, 3)
+GROUPS = st.none() | st.builds(Group, st.sampled_from(["some", "others"]), st.integers(1, 2))
 ROUNDING = 1e-9
 
 
@@ -86,6 +90,7 @@ class Histories(RuleBasedStateMachine):
         self.handicaps = {}
         self.status = {}
         self.last_lease = 0
+        self.last_job = 1_000
         self.draining = False
 
     @initialize(
@@ -117,6 +122,22 @@ class Histories(RuleBasedStateMachine):
         self.last_lease = grant.lease
         assert grant.slot in self.up - self.dying
         assert grant.slot not in {other.slot for other in [*self.open.values(), *self.parts.values()]}
+        self.take(grant)
+
+    def on_GrantLeases(self, granted):  # noqa: N802
+        first, *others = granted.grants
+        self.on_GrantLease(first)
+        assert others
+        groups = {self.scheduler.runs[grant.run].group for grant in granted.grants}
+        assert len({group.name for group in groups}) == 1
+        assert len(granted.grants) > max(group.too_few for group in groups)
+        for grant in others:
+            assert (grant.slot, grant.from_step, grant.to_step) == (first.slot, first.from_step, first.to_step)
+            assert grant.lease > self.last_lease
+            self.last_lease = grant.lease
+            self.take(grant)
+
+    def take(self, grant):
         assert self.status[grant.run] == ("waiting" if grant.base is None else "leased")
         total = self.totals[grant.run]
         if grant.base is None:
@@ -185,7 +206,12 @@ class Histories(RuleBasedStateMachine):
         """Nobody who still waits had less than those who were chosen."""
         shares = {key: run.share for key, run in self.scheduler.runs.items()}
         waiting = [shares[key] for key, status in self.status.items() if status == "waiting"]
-        granted = [shares[item.run] for item in instructions if isinstance(item, GrantLease)]
+        granted = [
+            shares[grant.run]
+            for item in instructions
+            if isinstance(item, GrantLease | GrantLeases)
+            for grant in (item.grants if isinstance(item, GrantLeases) else [item])
+        ]
         assert max(granted, default=-math.inf) <= min(waiting, default=math.inf)
 
     # Events
@@ -194,23 +220,28 @@ class Histories(RuleBasedStateMachine):
         steps_per_epoch=st.integers(1, 6),
         epochs=st.integers(1, 30),
         chunks=st.none() | st.integers(1, 6),
+        group=GROUPS,
         data=st.data(),
     )
-    def add_run(self, steps_per_epoch, epochs, chunks, data):
+    def add_run(self, steps_per_epoch, epochs, chunks, group, data):
         """Add a run, or a clone that goes on from its parent's step."""
         step = data.draw(st.integers(0, steps_per_epoch * epochs - 1))
         others = self.scheduler.live_runs()
-        run = self.add(steps_per_epoch, epochs, step, newcomer=True, num_chunks=chunks)
+        run = self.add(steps_per_epoch, epochs, step, newcomer=True, num_chunks=chunks, group=group)
         self.check_joined(run, others)
 
     def add(self, steps_per_epoch, epochs, step, *, newcomer=False, **values):
+        run = self.made(steps_per_epoch, epochs, step, newcomer=newcomer, **values)
+        self.tell(RunAdded(run, newcomer))
+        return run
+
+    def made(self, steps_per_epoch, epochs, step, *, newcomer=True, **values):
         key = len(self.status) + 1
         run = RunState(key=key, steps_per_epoch=steps_per_epoch, epochs=epochs, step=step, **values)
         self.status[key], self.committed[key], self.totals[key] = "new", step, steps_per_epoch * epochs
         self.epoch_steps[key] = steps_per_epoch
         # What a run's last lease was is forgotten with the controller.
         self.fairness.joins(key, longest=0.0 if newcomer else CATCH_UP)
-        self.tell(RunAdded(run, newcomer))
         return run
 
     def check_joined(self, run, others):
@@ -219,6 +250,11 @@ class Histories(RuleBasedStateMachine):
             shares = [other.share for other in others]
             assert run.share >= min(shares) - ROUNDING
             assert run.share <= max(*shares, self.scheduler._level) + run.lease_passes + ROUNDING
+
+    @rule(several=st.integers(2, 3), steps_per_epoch=st.integers(1, 4), epochs=st.integers(1, 3))
+    def add_runs_of_a_group(self, several, steps_per_epoch, epochs):
+        runs = [self.made(steps_per_epoch, epochs, 0, num_chunks=2, group=Group("some")) for _ in range(several)]
+        self.tell(RunsAdded(tuple(runs)))
 
     @rule(slot=SLOTS)
     def slot_up(self, slot):
@@ -258,7 +294,8 @@ class Histories(RuleBasedStateMachine):
     @rule(parts=st.integers(1, 5), done=st.sets(st.integers(0, 4)))
     def add_job(self, parts, done):
         """Add a job, or one that an earlier controller began."""
-        key = len(self.status) + len(self.jobs) + self.last_lease + 1_000
+        self.last_job += 1
+        key = self.last_job
         done = {part for part in done if part < parts}
         self.jobs[key] = {"parts": parts, "done": set(done), "deaths": {}, "failed": False}
         self.tell(JobAdded(JobState(key=key, parts=parts, done=done)))
@@ -292,6 +329,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.open)
     @rule(data=st.data(), outcome=st.sampled_from(["reached", "preempted", "converged"]))
     def lease_is_trained(self, data, outcome):
+        """Its slot may have found out more of its group."""
         grant = self.open.pop(data.draw(st.sampled_from(sorted(self.open))))
         step = grant.to_step
         if outcome == "preempted":
@@ -299,7 +337,7 @@ class Histories(RuleBasedStateMachine):
         elif outcome == "reached" and step == self.totals[grant.run]:
             outcome = "finished"
         self.saving[grant.lease] = (grant, outcome, step)
-        self.tell(SlotFreed(grant.lease, outcome, step))
+        self.tell(SlotFreed(grant.lease, outcome, step, data.draw(GROUPS)))
 
     @precondition(lambda self: self.saving)
     @rule(data=st.data(), works=st.sampled_from([True, True, True, False]), how=st.sampled_from(["failed", "unsaved"]))
