@@ -399,6 +399,7 @@ async def test_one_run(ask, filled):
         "clones": [],
         "seed": 7,
         "num_chunks": None,
+        "fusion": None,
         "mlflow_run_id": None,
     }
     assert (await ask("experiments/digits/runs/1"))["clones"] == [4]
