@@ -55,10 +55,10 @@ class Pausing(BaseModel):
         self.fault = fault
         if fault == "exit" and self.level % 2:
             os._exit(3)
-        logger.define_plot("Losses", ["loss", "level"], x_axis="epoch")
         assert (shared_params is not None) == self.share
         self.total = shared_params["total"] if self.share else 0
         for epoch in range(1, 4):
+            logger.define_plot("Losses", ["loss", "level"], x_axis="epoch")
             logger.log(f"epoch {epoch} begins", loss=self.level / epoch, level=self.level, epoch=epoch)
             self.total += self.level
             time.sleep(self.pause)

@@ -127,6 +127,8 @@ class TrialLog(logging.Handler):
         self._loss = metrics.get("loss", self._loss)
 
     def _define(self, plot: dict[str, Any]) -> None:
+        if plot in self._plots:
+            return
         self._plots.append(plot)
         with contextlib.suppress(OSError):  # what a plot would show is in the journal
             write_private(self._plots_path, msgspec.json.encode(self._plots))
