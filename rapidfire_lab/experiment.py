@@ -309,7 +309,8 @@ class Experiment:
         model_class
             A class that extends `rapidfire_lab.model.BaseModel`, at the top level of a file or of a notebook's cell.
             The file and the modules beside it that it imports are copied to the experiment, from where slots import
-            them; of a notebook, the class with all that it uses of it.
+            them; of a package from which it imports (``from . import helper``), the package and nothing beside it; of
+            a notebook, the class with all that it uses of it.
         task
             Name of the task, such as ``IMAGE_CLASSIFICATION``.
         train_dataset_path, val_dataset_path, test_dataset_path

@@ -164,6 +164,26 @@ def pausing(tmp_path, monkeypatch):
         sys.modules.pop(name, None)
 
 
+@pytest.fixture
+def in_package(tmp_path, monkeypatch):
+    """The same in a package, with relative imports, and a module beside the package that is no part of it."""
+    files = {
+        "prices/__init__.py": "",
+        "prices/beside.py": "BASE = -1\n",
+        "prices/models/names.py": "LOSS = 'loss'\n",
+        "prices/models/pausing.py": PAUSING.replace("from beside", "from . import names\nfrom ..beside"),
+        "outside.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("prices.models.pausing").Pausing
+    for name in [name for name in sys.modules if name.partition(".")[0] == "prices"]:
+        del sys.modules[name]
+
+
 def hold(given):
     given[2].with_suffix(".csv.hold").touch()
 
@@ -423,6 +443,25 @@ def test_the_time_limit_lets_trials_finish_or_stops_them(experiment, pausing, ha
     assert tuning(experiment)["status"] == "done"
     if hard:
         let_go(pausing)
+
+
+def test_a_class_of_a_package_takes_its_package_along(experiment, in_package, tmp_path):
+    data = tmp_path / "data.csv"
+    budget = {"MODEL_TRIAL_COUNT": 4}
+    for model_class in (in_package, load_model_file(tmp_path / "prices" / "models" / "pausing.py", "Pausing")):
+        experiment.tune(model_class, "OTHER", data, data, train_args={"broken": 1}, budget=budget)
+    runs = experiment.runs()
+    completed = [run for run in runs if run.status == "completed"]
+    failed = [run for run in runs if run.status == "failed"]
+    assert completed
+    assert len(completed) + len(failed) == 8
+    totals = {run.run_id: params_of(experiment, run.run_id)["total"] for run in completed}
+    assert experiment.predict([1]) == [[1, min(totals.values())]]
+    assert str(tmp_path / "prices" / "models" / "pausing.py") in failed[0].traceback
+    [kept] = (experiment.path / "templates").iterdir()
+    names = ["__init__.py", "beside.py", "models/__init__.py", "models/names.py", "models/pausing.py"]
+    files = sorted(str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file())
+    assert files == [f"prices/{name}" for name in names]
 
 
 def test_what_cannot_be_tuned_is_refused(experiment, pausing):
