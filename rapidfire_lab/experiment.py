@@ -318,7 +318,9 @@ class Experiment:
             short: ``test_score``, which decides nothing.
         budget
             ``TIME_HOURS`` (0.1 by default) and ``MODEL_TRIAL_COUNT`` (no limit by default), of which whichever is
-            spent first ends the search; other options mean nothing here.
+            spent first ends the search. How many trials train at once, and whether on GPUs, is up to the engine's
+            settings ``slots`` and ``device``: a warning tells of a ``GPU_COUNT`` or ``DIST_WORKERS`` that they do not
+            meet.
         train_args
             Given to ``train()`` as keywords; text, numbers, lists and dictionaries.
         stop_at_time_limit
@@ -355,6 +357,8 @@ class Experiment:
                 seed=seed,
             )
         )
+        for warning in answer["warnings"]:
+            warnings.warn(warning, stacklevel=2)
         self._watch(None, wait=wait)
         self._raise_failed([answer["search"]])
 

@@ -16,6 +16,7 @@ import pytest
 from rapidfire_lab import ConfigError, Experiment, OperationError
 from rapidfire_lab.compat import bridge
 from rapidfire_lab.engine.client import EngineClient
+from rapidfire_lab.engine.tuning import without_effect
 from rapidfire_lab.errors import JobError, NotFoundError
 from rapidfire_lab.model.errors import InvalidDatasetFormatError, InvalidModelClassError
 from rapidfire_lab.model.parameters import load_params
@@ -462,6 +463,55 @@ def test_a_class_of_a_package_takes_its_package_along(experiment, in_package, tm
     names = ["__init__.py", "beside.py", "models/__init__.py", "models/names.py", "models/pausing.py"]
     files = sorted(str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file())
     assert files == [f"prices/{name}" for name in names]
+
+
+def test_a_budget_that_slots_do_not_meet_is_told(experiment, pausing):
+    with pytest.warns(UserWarning, match="has no effect") as told:
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1, "GPU_COUNT": 2, "DIST_WORKERS": 2})
+    gpus, workers = sorted((str(warning.message) for warning in told), reverse=True)
+    assert "GPU_COUNT=2 has no effect: trials train in the engine's slots, of which there are 2, on the CPU" in gpus
+    assert "RAPIDFIRE_LAB_DEVICE" in gpus
+    assert "DIST_WORKERS has no effect" in workers
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1, "GPU_COUNT": 0, "DIST_WORKERS": 1})
+
+
+@pytest.mark.parametrize(("wanted", "told"), [(0, True), (1, True), (2, False), (3, True)])
+def test_a_number_of_gpus_that_slots_do_not_have_is_told(wanted, told):
+    warned = without_effect({"GPU_COUNT": wanted}, 2, on_gpus=True)
+    assert [f"GPU_COUNT={wanted} has no effect" in words and "each with one GPU" in words for words in warned] == [
+        True
+    ] * told
+
+
+def test_a_trial_that_says_nothing_for_too_long_is_tried_again_and_one_that_talks_is_not(pausing, tmp_path):
+    settings = {"slots": 2, "tracking": False, "device": "cpu", "max_attempts": 2, "step_timeout_seconds": 3.0}
+    with engine_home(tmp_path / "home", **settings):
+        experiment = Experiment(None, "silence")
+        hold(pausing)
+        # Of those that are held, one goes on to log, and the other one to print alone.
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1}, train_args={"fault": "mute"}, wait=False)
+        training(experiment, 1)
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1}, wait=False)
+        wait_until(lambda: experiment.runs()[0].status == "failed", "the silent trial to fail")
+        silent, talking = experiment.runs()
+        assert (silent.ended_by, silent.deaths) == ("error", 2)
+        assert (talking.status, talking.deaths) == ("running", 0)
+        let_go(pausing)
+        experiment.wait(timeout=60)
+        assert experiment.runs()[1].status == "completed"
+        for words in (
+            "The trial logged nothing for 3 s",
+            "step_timeout_seconds",
+            "log more often",
+            "last of 2 attempts",
+        ):
+            assert words in silent.error
+        log = log_of(experiment, silent.run_id)
+        assert log.count("[rapidfire-lab] The trial logged nothing") == log.count("Current thread ") == 2
+        assert "in train" in log
+        experiment.end()
 
 
 def test_what_cannot_be_tuned_is_refused(experiment, pausing):

@@ -83,13 +83,17 @@ def _train(
     knobs = grant.config["user_knobs"]
     seed_everything(grant.seed)
     with torn_down(model_class), instance(model_class, knobs) as model:
+        log.check()
         model.train(template.train, shared_params=shared, **template.train_args)
         log.check()
         scores = {SCORE: evaluated(model, template.validation)}
         if template.test is not None and not is_cut_short(knobs, template.knob_config):
+            log.check()
             scores[TEST_SCORE] = evaluated(model, template.test)
         log.check()
-        _save(layout.weights(grant.run_id, grant.lease), model.dump_parameters())
+        params = model.dump_parameters()
+        with log.resting():
+            _save(layout.weights(grant.run_id, grant.lease), params)
     return [
         MetricPoint(name=name, per="epoch", step=1, epoch=1, value=value, time=time.time())
         for name, value in scores.items()
