@@ -315,7 +315,8 @@ class Experiment:
         model_class
             A class that extends `rapidfire_lab.model.BaseModel`, at the top level of a file or of a notebook's cell.
             The file and the modules beside it that it imports are copied to the experiment, from where slots import
-            them; of a notebook, the class with all that it uses of it.
+            them; of a package from which it imports (``from . import helper``), the package and nothing beside it; of
+            a notebook, the class with all that it uses of it.
         task
             Name of the task, such as ``IMAGE_CLASSIFICATION``.
         train_dataset_path, val_dataset_path, test_dataset_path
@@ -323,7 +324,9 @@ class Experiment:
             short: ``test_score``, which decides nothing.
         budget
             ``TIME_HOURS`` (0.1 by default) and ``MODEL_TRIAL_COUNT`` (no limit by default), of which whichever is
-            spent first ends the search; other options mean nothing here.
+            spent first ends the search. How many trials train at once, and whether on GPUs, is up to the engine's
+            settings ``slots`` and ``device``: a warning tells of a ``GPU_COUNT`` or ``DIST_WORKERS`` that they do not
+            meet.
         train_args
             Given to ``train()`` as keywords; text, numbers, lists and dictionaries.
         stop_at_time_limit
@@ -360,6 +363,8 @@ class Experiment:
                 seed=seed,
             )
         )
+        for warning in answer["warnings"]:
+            warnings.warn(warning, stacklevel=2)
         self._watch(None, wait=wait)
         self._raise_failed([answer["search"]])
 

@@ -124,14 +124,21 @@ def _collect(path: Path, root: Path, sources: dict[str, str]) -> None:
     name = path.relative_to(root).as_posix()
     if name in sources:
         return
-    text = _read_text(path)
+    text = read_text(path)
     sources[name] = text
-    for module in _imported_modules(_parse(text, path)):
+    for module in _imported_modules(parse(text, path)):
         for sibling in _sibling_files(module, root):
             _collect(sibling, root, sources)
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a source file.
+
+    Raises
+    ------
+    SpecError
+        When it is no text.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -139,7 +146,14 @@ def _read_text(path: Path) -> str:
         raise SpecError(message) from error
 
 
-def _parse(text: str, path: Path) -> ast.Module:
+def parse(text: str, path: Path) -> ast.Module:
+    """Read Python.
+
+    Raises
+    ------
+    SpecError
+        When it is none.
+    """
     try:
         return ast.parse(text, filename=str(path))
     except (SyntaxError, ValueError) as error:
@@ -164,9 +178,13 @@ def _sibling_files(module: str, root: Path) -> list[Path]:
         return [root / f"{top}.py"]
     if not package.is_dir():
         return []
-    # Jupyter keeps copies in .ipynb_checkpoints, from which nobody imports.
-    files = (path for path in package.rglob("*.py") if not any(part[0] == "." for part in path.relative_to(root).parts))
-    return sorted(files)
+    return python_files(package)
+
+
+def python_files(package: Path) -> list[Path]:
+    """All modules of a package; not those of hidden folders, as Jupyter's copies in .ipynb_checkpoints."""
+    files = package.rglob("*.py")
+    return sorted(path for path in files if not any(part[0] == "." for part in path.relative_to(package).parts))
 
 
 def _check_hooks(source: SpecSource) -> None:

@@ -14,6 +14,7 @@ from rapidfire_lab.model.knob_json import serialize_knob_config
 from rapidfire_lab.model.source import check_model_class, knob_config_of, load_model_class
 from rapidfire_lab.model.tasks import check_datasets
 from rapidfire_lab.model.template import Template
+from rapidfire_lab.package_source import package_source
 from rapidfire_lab.spec_source import SpecSource
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _source_of(model_class: type[BaseModel]) -> SpecSource:
         )
     if getattr(module, model_class.__name__, None) is not model_class:
         raise InvalidModelClassError(f"{model_class.__name__} must stand at the top level of {path}")
-    return SpecSource.of_model(path)
+    return package_source(path, getattr(module, "__package__", None) or "") or SpecSource.of_model(path)
 
 
 def _from_cell(cell: str, name: str) -> SpecSource:

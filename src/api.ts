@@ -6,6 +6,7 @@ import { API_NAMESPACE, requestAPI } from './request';
 import {
   IArtifact,
   ICloneCheck,
+  IDefinedPlot,
   IEngineStatus,
   IEvent,
   IJob,
@@ -99,6 +100,10 @@ export class RestApi {
   series(experiment: string, query: ISeriesQuery): Promise<ISeriesAnswer> {
     const { run_ids: run, ...rest } = query;
     return this._get(inExperiment(experiment, 'series'), { ...rest, run });
+  }
+
+  plots(experiment: string): Promise<{ plots: IDefinedPlot[] }> {
+    return this._get(inExperiment(experiment, 'plots'));
   }
 
   events(experiment: string, query: IPageQuery): Promise<IPage<IEvent>> {

@@ -11,6 +11,7 @@ import {
   EngineState,
   IArtifact,
   ICloneCheck,
+  IDefinedPlot,
   IEngineStatus,
   IEvent,
   IJob,
@@ -203,6 +204,10 @@ export class RunService implements IRunService {
 
   series(experiment: string, query: ISeriesQuery): Promise<ISeriesAnswer> {
     return this._api.series(experiment, query);
+  }
+
+  async plots(experiment: string): Promise<IDefinedPlot[]> {
+    return (await this._api.plots(experiment)).plots;
   }
 
   events(experiment: string, query: IPageQuery): Promise<IPage<IEvent>> {

@@ -235,6 +235,23 @@ export interface IMetric {
   per: 'step' | 'epoch';
 }
 
+/** A plot that trials of a model template have defined. */
+export interface IDefinedPlot {
+  title: string;
+
+  /** Drawn upwards. */
+  metrics: string[];
+
+  /** The metric that is drawn sideways; null stands for the time since the run began. */
+  x_axis: string | null;
+
+  /** The trials that have defined it. */
+  run_ids: number[];
+}
+
+/** Minibatches from 1, or seconds since the experiment was created or the run began. */
+export type SeriesX = 'step' | 'time' | 'run_time';
+
 /**
  * Points of one metric, downsampled by the smallest and largest value of each stretch.
  */
@@ -242,8 +259,8 @@ export interface ISeriesAnswer {
   metric: string;
   per: 'step' | 'epoch';
 
-  /** Meaning of `x`: minibatches from 1, or seconds since the experiment was created. */
-  x: 'step' | 'time';
+  /** Meaning of `x`, unless the question has named a metric for it. */
+  x: SeriesX;
   series: ISeries[];
 }
 
@@ -337,7 +354,7 @@ export interface ILogText {
 export interface IArtifact {
   /** Path in the experiment's folder. */
   path: string;
-  kind: 'checkpoint' | 'metadata' | 'log' | 'prediction' | 'spec';
+  kind: 'checkpoint' | 'metadata' | 'log' | 'plots' | 'prediction' | 'spec';
   run_id: number | null;
 
   /** Bytes. */
@@ -460,6 +477,9 @@ export interface IRunService extends IDisposable {
   run(experiment: string, runId: number): Promise<IRunDetail>;
   metrics(experiment: string): Promise<IMetric[]>;
   series(experiment: string, query: ISeriesQuery): Promise<ISeriesAnswer>;
+
+  /** The plots that trials of model templates have defined. */
+  plots(experiment: string): Promise<IDefinedPlot[]>;
   events(experiment: string, query: IPageQuery): Promise<IPage<IEvent>>;
   operations(experiment: string, query: IPageQuery): Promise<IPage<IOperation>>;
 
@@ -483,7 +503,10 @@ export interface IRunService extends IDisposable {
 export interface ISeriesQuery {
   metric: string;
   per: 'step' | 'epoch';
-  x: 'step' | 'time';
+  x: SeriesX;
+
+  /** The metric whose values stand in the place of `x`. */
+  by?: string;
 
   /** Only these; all by default. */
   run_ids?: number[];

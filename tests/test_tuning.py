@@ -16,6 +16,7 @@ import pytest
 from rapidfire_lab import ConfigError, Experiment, OperationError
 from rapidfire_lab.compat import bridge
 from rapidfire_lab.engine.client import EngineClient
+from rapidfire_lab.engine.tuning import without_effect
 from rapidfire_lab.errors import JobError, NotFoundError
 from rapidfire_lab.model.errors import InvalidDatasetFormatError, InvalidModelClassError
 from rapidfire_lab.model.parameters import load_params
@@ -55,10 +56,10 @@ class Pausing(BaseModel):
         self.fault = fault
         if fault == "exit" and self.level % 2:
             os._exit(3)
-        logger.define_plot("Losses", ["loss", "level"], x_axis="epoch")
         assert (shared_params is not None) == self.share
         self.total = shared_params["total"] if self.share else 0
         for epoch in range(1, 4):
+            logger.define_plot("Losses", ["loss", "level"], x_axis="epoch")
             logger.log(f"epoch {epoch} begins", loss=self.level / epoch, level=self.level, epoch=epoch)
             self.total += self.level
             time.sleep(self.pause)
@@ -162,6 +163,26 @@ def pausing(tmp_path, monkeypatch):
     yield importlib.import_module("pausing").Pausing, "OTHER", data, data
     for name in ("pausing", "beside"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def in_package(tmp_path, monkeypatch):
+    """The same in a package, with relative imports, and a module beside the package that is no part of it."""
+    files = {
+        "prices/__init__.py": "",
+        "prices/beside.py": "BASE = -1\n",
+        "prices/models/names.py": "LOSS = 'loss'\n",
+        "prices/models/pausing.py": PAUSING.replace("from beside", "from . import names\nfrom ..beside"),
+        "outside.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "data.csv").write_text("a\n1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("prices.models.pausing").Pausing
+    for name in [name for name in sys.modules if name.partition(".")[0] == "prices"]:
+        del sys.modules[name]
 
 
 def hold(given):
@@ -423,6 +444,74 @@ def test_the_time_limit_lets_trials_finish_or_stops_them(experiment, pausing, ha
     assert tuning(experiment)["status"] == "done"
     if hard:
         let_go(pausing)
+
+
+def test_a_class_of_a_package_takes_its_package_along(experiment, in_package, tmp_path):
+    data = tmp_path / "data.csv"
+    budget = {"MODEL_TRIAL_COUNT": 4}
+    for model_class in (in_package, load_model_file(tmp_path / "prices" / "models" / "pausing.py", "Pausing")):
+        experiment.tune(model_class, "OTHER", data, data, train_args={"broken": 1}, budget=budget)
+    runs = experiment.runs()
+    completed = [run for run in runs if run.status == "completed"]
+    failed = [run for run in runs if run.status == "failed"]
+    assert completed
+    assert len(completed) + len(failed) == 8
+    totals = {run.run_id: params_of(experiment, run.run_id)["total"] for run in completed}
+    assert experiment.predict([1]) == [[1, min(totals.values())]]
+    assert str(tmp_path / "prices" / "models" / "pausing.py") in failed[0].traceback
+    [kept] = (experiment.path / "templates").iterdir()
+    names = ["__init__.py", "beside.py", "models/__init__.py", "models/names.py", "models/pausing.py"]
+    files = sorted(str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file())
+    assert files == [f"prices/{name}" for name in names]
+
+
+def test_a_budget_that_slots_do_not_meet_is_told(experiment, pausing):
+    with pytest.warns(UserWarning, match="has no effect") as told:
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1, "GPU_COUNT": 2, "DIST_WORKERS": 2})
+    gpus, workers = sorted((str(warning.message) for warning in told), reverse=True)
+    assert "GPU_COUNT=2 has no effect: trials train in the engine's slots, of which there are 2, on the CPU" in gpus
+    assert "RAPIDFIRE_LAB_DEVICE" in gpus
+    assert "DIST_WORKERS has no effect" in workers
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1, "GPU_COUNT": 0, "DIST_WORKERS": 1})
+
+
+@pytest.mark.parametrize(("wanted", "told"), [(0, True), (1, True), (2, False), (3, True)])
+def test_a_number_of_gpus_that_slots_do_not_have_is_told(wanted, told):
+    warned = without_effect({"GPU_COUNT": wanted}, 2, on_gpus=True)
+    assert [f"GPU_COUNT={wanted} has no effect" in words and "each with one GPU" in words for words in warned] == [
+        True
+    ] * told
+
+
+def test_a_trial_that_says_nothing_for_too_long_is_tried_again_and_one_that_talks_is_not(pausing, tmp_path):
+    settings = {"slots": 2, "tracking": False, "device": "cpu", "max_attempts": 2, "step_timeout_seconds": 3.0}
+    with engine_home(tmp_path / "home", **settings):
+        experiment = Experiment(None, "silence")
+        hold(pausing)
+        # Of those that are held, one goes on to log, and the other one to print alone.
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1}, train_args={"fault": "mute"}, wait=False)
+        training(experiment, 1)
+        experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1}, wait=False)
+        wait_until(lambda: experiment.runs()[0].status == "failed", "the silent trial to fail")
+        silent, talking = experiment.runs()
+        assert (silent.ended_by, silent.deaths) == ("error", 2)
+        assert (talking.status, talking.deaths) == ("running", 0)
+        let_go(pausing)
+        experiment.wait(timeout=60)
+        assert experiment.runs()[1].status == "completed"
+        for words in (
+            "The trial logged nothing for 3 s",
+            "step_timeout_seconds",
+            "log more often",
+            "last of 2 attempts",
+        ):
+            assert words in silent.error
+        log = log_of(experiment, silent.run_id)
+        assert log.count("[rapidfire-lab] The trial logged nothing") == log.count("Current thread ") == 2
+        assert "in train" in log
+        experiment.end()
 
 
 def test_what_cannot_be_tuned_is_refused(experiment, pausing):

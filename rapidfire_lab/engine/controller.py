@@ -41,6 +41,12 @@ _TOO_LONG = (
     "step_timeout_seconds). The run's log tells where it was. Should it need longer, raise the setting (0 sets no "
     "limit), restart the engine with `rapidfire-lab stop-engine` and resume the run."
 )
+_TRIAL_TOO_LONG = (
+    "The trial logged nothing for {:g} s (the engine setting step_timeout_seconds), and neither training nor an "
+    "evaluation came to an end. The run's log tells where it was. Should it need longer, log more often by the model's "
+    "logger or Python's, or raise the setting (0 sets no limit), restart the engine with `rapidfire-lab stop-engine` "
+    "and resume the run."
+)
 _PART_TOO_LONG = (
     "After {} minibatches of a part, one took longer than {:g} s (the engine setting step_timeout_seconds). job.log "
     "tells where it was. Should it need longer, raise the setting (0 sets no limit), restart the engine with "
@@ -271,7 +277,7 @@ class Controller:
             case protocol.SubmitFit():
                 return requests.submit_fit(request, self._ledger, self._node.slots)
             case protocol.SubmitTuning():
-                return tuning.submit_tuning(request, self._ledger, self._node.slots)
+                return tuning.submit_tuning(request, self._ledger, self._node.slots, on_gpus=self._node.on_gpus)
             case protocol.SubmitJob():
                 return inference.submit_job(request, self._ledger)
             case protocol.RunOperation():
@@ -392,8 +398,15 @@ class Controller:
                 self._kill(slot, now, _LATE.format(self._settings.stop_grace_seconds))
         for index, step in self._node.overdue(now):
             slot = self._scheduler.slots[index]
-            why = _TOO_LONG if slot.job is None else _PART_TOO_LONG
-            self._kill(slot, now, why.format(step, self._settings.step_timeout_seconds))
+            self._kill(slot, now, self._too_long(slot, step))
+
+    def _too_long(self, slot: SlotState, step: int) -> str:
+        limit = self._settings.step_timeout_seconds
+        if slot.job is not None:
+            return _PART_TOO_LONG.format(step, limit)
+        if slot.run is not None and self._journal.run_by_key(slot.run).is_trial:
+            return _TRIAL_TOO_LONG.format(limit)
+        return _TOO_LONG.format(step, limit)
 
     def _kill(self, slot: SlotState, now: float, why: str) -> None:
         """Kill a slot that works on a lease; it gets no other, even should it come to an end of this one yet."""

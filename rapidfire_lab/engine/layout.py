@@ -4,7 +4,7 @@
 
     <experiment>/
       spec.json, spec/                    source snapshot of the MLSpec and its sibling modules
-      templates/<hash>/                   source snapshot of a model template and its sibling modules
+      templates/<hash>/                   source snapshot of a model template and the modules that go with it
       runs/<run_id>/plots.json            plots that a trial of a model template has defined
       runs/<run_id>/run.log               what user code printed
       runs/<run_id>/state/lease-*         the last two checkpoints to go on from, named after who made them

@@ -60,6 +60,11 @@ class Node:
         elif not tracker.quick_exits:
             tracker.start_after = min(tracker.start_after, due)
 
+    @property
+    def on_gpus(self) -> bool:
+        """Whether slots train on GPUs."""
+        return bool(self._devices)
+
     def want_policies(self) -> None:
         """Have the process in which policies are called."""
         if "policies" not in self._children.by_name:

@@ -32,7 +32,10 @@ class EngineSettings(HasTraits):
         30.0, min=0.0, help="A slot is killed when its minibatch goes on for so long after a stop or delete."
     )
     step_timeout_seconds = Float(
-        0.0, min=0.0, help="A slot is killed when one minibatch goes on for longer, and the run tries again; 0: never."
+        0.0,
+        min=0.0,
+        help="A slot is killed when one minibatch goes on for longer, or a trial of a model template logs nothing for "
+        "so long, and the run tries again; 0: never.",
     )
     memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of the free memory in which run states stay.")
     prepared_gigabytes = Float(

@@ -138,10 +138,24 @@ def _tune(model: type[BaseModel], data: Data, budget: Budget | None) -> Best | N
     fixed = command_line.knobs_from(given, knob_config)
     for name, value in fixed.items():
         inform_user(f"The knob {name!r} is {value!r}, as given")
-    budget = checked({**_DEFAULT_BUDGET, **(budget or {}), **command_line.budget_from(given)})
-    if budget[BudgetOption.GPU_COUNT] > 0 and not _has_gpu():
-        warn_user("GPU_COUNT asks for a GPU, and there is none: the model trains on the CPU.")
-    return Trials(model, knob_config, data, fixed).run(budget)
+    wanted = checked({**(budget or {}), **command_line.budget_from(given)})
+    _tell_without_effect(wanted)
+    return Trials(model, knob_config, data, fixed).run({**_DEFAULT_BUDGET, **wanted})
+
+
+def _tell_without_effect(budget: Budget) -> None:
+    """Warn of what a budget asks for and nothing here does."""
+    if BudgetOption.GPU_COUNT in budget:
+        wanted, gpus = budget[BudgetOption.GPU_COUNT], _gpus()
+        if wanted > 0 and not gpus:
+            warn_user("GPU_COUNT asks for a GPU, and there is none: the model trains on the CPU.")
+        elif wanted != gpus:
+            warn_user(
+                f"GPU_COUNT={wanted} has no effect: the model may use each GPU that it sees, of which there are {gpus}."
+                " Set CUDA_VISIBLE_DEVICES before Python starts to let it see others, or none."
+            )
+    if budget.get(BudgetOption.DIST_WORKERS, 0) > 1:
+        warn_user("DIST_WORKERS has no effect: each trial trains in this process.")
 
 
 def _served(model: type[BaseModel], best: Best, queries: list[Any] | None) -> tuple[list[Any] | None, BaseModel]:
@@ -182,7 +196,7 @@ def _as_json(value: object) -> str | None:
         return None
 
 
-def _has_gpu() -> bool:
+def _gpus() -> int:
     import torch
 
-    return torch.cuda.is_available()
+    return torch.cuda.device_count()

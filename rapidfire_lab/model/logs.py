@@ -45,8 +45,13 @@ class LoggerUtils:
         self.log(loss=loss, epoch=epoch)
 
     def define_plot(self, title: str, metrics: Sequence[str], x_axis: str | None = None) -> None:
-        """Define a plot of metrics; the x axis is another metric, or the time."""
-        self._write(LogType.PLOT, {"title": title, "metrics": list(metrics), "x_axis": x_axis})
+        """Define a plot of metrics; the x axis is another metric, or the time.
+
+        The dashboard draws it with a line per trial and metric. Values of the other metric count where they are logged
+        in the same call.
+        """
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        self._write(LogType.PLOT, {"title": title, "metrics": names, "x_axis": x_axis})
 
     def log(self, msg: str = "", **metrics: Any) -> None:
         """Log a message, or numbers by the name of their metric, or both.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import sys
 import types
@@ -12,6 +13,13 @@ from rapidfire_lab.model.base import BaseModel
 from rapidfire_lab.model.console import warn_user
 from rapidfire_lab.model.errors import InvalidModelClassError
 from rapidfire_lab.model.knobs import BaseKnob
+from rapidfire_lab.model.package_import import (
+    import_in_package,
+    module_name,
+    packages_above,
+    relative_imports_told,
+    relative_levels,
+)
 
 if TYPE_CHECKING:
     import os
@@ -22,6 +30,9 @@ if TYPE_CHECKING:
 def load_model_file(path: str | os.PathLike[str], model_class: str) -> type[BaseModel]:
     """Run a Python file, and give the model class of this name in it.
 
+    Where it has relative imports, it is run as a module of its package: the folders above it that have an
+    ``__init__.py``, or as many as its imports lead up to.
+
     Raises
     ------
     InvalidModelClassError
@@ -30,8 +41,11 @@ def load_model_file(path: str | os.PathLike[str], model_class: str) -> type[Base
     path = Path(path).expanduser().absolute()
     if not path.is_file():
         raise InvalidModelClassError(f"There is no model file {path}: give the path of a Python file.")
-    # A name that is the same in each process: pickles of a model's own classes refer to it.
-    return _model_class(_run(path.read_bytes(), f"rapidfire_lab_model_{path.stem}", str(path)), model_class)
+    content = path.read_bytes()
+    levels = _relative_levels(content)
+    if levels:
+        return _model_class(import_in_package(path, packages_above(path, levels)), model_class)
+    return _model_class(_run(content, module_name(path.name), str(path)), model_class)
 
 
 def load_model_class(model_file_bytes: bytes, model_class: str, temp_mod_name: str | None = None) -> type[BaseModel]:
@@ -100,14 +114,23 @@ def _run(content: bytes, name: str, filename: str) -> types.ModuleType:
         raise InvalidModelClassError(f"{filename} is no Python: {error}") from error
     module = types.ModuleType(name)
     module.__file__ = filename
+    module.__package__ = ""
     before = sys.modules.get(name)
     sys.modules[name] = module  # dataclasses and pickle look classes up here
     try:
-        exec(code, module.__dict__)  # noqa: S102 - this is what a model file is for
+        with relative_imports_told():
+            exec(code, module.__dict__)  # noqa: S102 - this is what a model file is for
     except BaseException:
         _put_back(name, before)
         raise
     return module
+
+
+def _relative_levels(content: bytes) -> int:
+    try:
+        return relative_levels(ast.parse(content))
+    except (SyntaxError, ValueError):
+        return 0  # which is told when it is run
 
 
 def _put_back(name: str, module: types.ModuleType | None) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import PeriodicCallback
-from traitlets import Bool, Float
+from traitlets import Bool, Float, Int
 
 from rapidfire_lab.server import mlflow
 from rapidfire_lab.server.activity import is_training, may_keep_alive, note_activity
 from rapidfire_lab.server.mlflow_child import MlflowSite
-from rapidfire_lab.server.predictions import Predictors
+from rapidfire_lab.server.predictors import Predictors
 from rapidfire_lab.server.routes import HANDLERS
 
 if TYPE_CHECKING:
@@ -75,7 +75,12 @@ class RapidfireLabApp(ExtensionApp):
         120.0,
         min=0.1,
         config=True,
-        help="Seconds that a model template may take to be loaded and to predict before that is told as an error.",
+        help="Seconds that a model template may take to be loaded and to predict before that is told as an error; and "
+        "those that a request may wait while all processes that predict have others to answer.",
+    )
+
+    prediction_processes = Int(
+        2, min=1, config=True, help="Processes that predict at the same time, each with the model of one trial."
     )
 
     prediction_idle_minutes = Float(
@@ -85,7 +90,7 @@ class RapidfireLabApp(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add the routes; the base class puts the server's base URL in front of them."""
         self.mlflow = MlflowSite(idle_seconds=60 * self.mlflow_idle_minutes, start_timeout=self.mlflow_start_timeout)
-        self.predictors = Predictors(60 * self.prediction_idle_minutes)
+        self.predictors = Predictors(60 * self.prediction_idle_minutes, self.prediction_processes)
         self.handlers.extend(HANDLERS + mlflow.HANDLERS)
         self._activity = PeriodicCallback(self.refresh_activity, _ACTIVITY_SECONDS * 1_000)
         self._activity.start()

@@ -24,6 +24,7 @@ _PLACES = (
     "templates/**/*",
     "predictions_*",
     "runs/*/run.log",
+    "runs/*/plots.json",
     "runs/*/predictions_*",
     "runs/*/checkpoints/*",
 )
@@ -47,6 +48,10 @@ class Artifact(msgspec.Struct):
 
 def run_log(root: Path, run_id: int) -> Path:
     return root / "runs" / str(run_id) / "run.log"
+
+
+def run_plots(root: Path, run_id: int) -> Path:
+    return root / "runs" / str(run_id) / "plots.json"
 
 
 def list_artifacts(root: Path) -> list[Artifact]:
@@ -90,6 +95,8 @@ def _kind_in_run(parts: Sequence[str]) -> str | None:
     match parts:
         case ["run.log"]:
             return "log"
+        case ["plots.json"]:
+            return "plots"
         case [name] if _is_prediction(name):
             return "prediction"
         case ["checkpoints", name]:

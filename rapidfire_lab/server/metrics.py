@@ -12,7 +12,7 @@ from rapidfire_lab.errors import NotFoundError
 from rapidfire_lab.server.handler import RestHandler, experiment_named
 from rapidfire_lab.server.questions import Id, Name
 from rapidfire_lab.server.runs import run_named
-from rapidfire_lab.server.series import thinned
+from rapidfire_lab.server.series import thinned, thinned_against
 
 if TYPE_CHECKING:
     from rapidfire_lab.journal import ExperimentRecord, JournalReader, RunRecord
@@ -29,7 +29,10 @@ class SeriesQuestion(msgspec.Struct):
 
     metric: Name
     per: Literal["step", "epoch"] = "step"
-    x: Literal["step", "time"] = "step"
+    x: Literal["step", "time", "run_time"] = "step"
+    by: Name | None = None
+    """Metric whose values stand in the place of the steps."""
+
     run: list[Id] = msgspec.field(default_factory=list)
     max_points: Annotated[int, msgspec.Meta(ge=_FEWEST_POINTS, le=_MOST_POINTS)] = 500
 
@@ -62,20 +65,29 @@ def read_series(journal: JournalReader, name: str, question: SeriesQuestion) -> 
     """The series of all runs of an experiment, or of those asked for; deleted ones have none."""
     experiment = experiment_named(journal, name)
     runs = _chosen(journal, experiment, question.run)
-    if (question.metric, question.per) not in journal.metrics_of(experiment.id):
-        message = f"Experiment {name!r} has no metric {question.metric!r} per {question.per}."
-        raise NotFoundError(message)
-    metric = journal.metric_id(question.metric, question.per) or 0
+    metric = _metric_id(journal, experiment, question.metric, question.per)
+    by = None if question.by is None else _metric_id(journal, experiment, question.by, question.per)
     spans = journal.metric_spans(metric, [run.id for run in runs])
     most = max(_FEWEST_POINTS, min(question.max_points, _MOST_POINTS_OF_ALL // max(1, len(spans))))
     series = []
     for run in runs:
-        points, count = (
-            thinned(journal, metric, run.id, spans[run.id], per=question.per, most=most) if run.id in spans else ([], 0)
-        )
-        begin = experiment.created if question.x == "time" else None
-        series.append({"run_id": run.run_id, **_columns(points, begin), "points": count})
+        points: list[PlainPoint] = []
+        xs: list[float] = []
+        count = 0
+        if run.id in spans and by is not None:
+            points, xs, count = thinned_against(journal, metric, by, run.id, most=most)
+        elif run.id in spans:
+            points, count = thinned(journal, metric, run.id, spans[run.id], per=question.per, most=most)
+            xs = _places(points, question, experiment, run)
+        series.append({"run_id": run.run_id, "x": xs, "y": _values(points), "points": count})
     return {"metric": question.metric, "per": question.per, "x": question.x, "series": series}
+
+
+def _metric_id(journal: JournalReader, experiment: ExperimentRecord, metric: str, per: str) -> int:
+    if (metric, per) not in journal.metrics_of(experiment.id):
+        message = f"Experiment {experiment.name!r} has no metric {metric!r} per {per}."
+        raise NotFoundError(message)
+    return journal.metric_id(metric, per) or 0
 
 
 def _chosen(journal: JournalReader, experiment: ExperimentRecord, run_ids: list[int]) -> list[RunRecord]:
@@ -89,8 +101,15 @@ def _chosen(journal: JournalReader, experiment: ExperimentRecord, run_ids: list[
     return [run for run in journal.runs(experiment.id) if run.status != "deleted"]
 
 
-def _columns(points: list[PlainPoint], begin: float | None) -> dict[str, list[Any]]:
-    return {
-        "x": [point.step if begin is None else round(point.time - begin, 1) for point in points],
-        "y": [None if point.value is None else float(f"{point.value:.6g}") for point in points],
-    }
+def _places(
+    points: list[PlainPoint], question: SeriesQuestion, experiment: ExperimentRecord, run: RunRecord
+) -> list[float]:
+    if question.x == "time":
+        return [round(point.time - experiment.created, 1) for point in points]
+    if question.x == "run_time":
+        return [round(point.time - (run.started or run.created), 3) for point in points]
+    return [point.step for point in points]
+
+
+def _values(points: list[PlainPoint]) -> list[float | None]:
+    return [None if point.value is None else float(f"{point.value:.6g}") for point in points]

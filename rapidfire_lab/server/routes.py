@@ -11,6 +11,7 @@ from rapidfire_lab.server.jobs import JobsHandler
 from rapidfire_lab.server.logs import EventsHandler, OperationsHandler, RunLogHandler
 from rapidfire_lab.server.metrics import MetricsHandler, SeriesHandler
 from rapidfire_lab.server.operations import OpsCheckHandler, OpsHandler
+from rapidfire_lab.server.plots import PlotsHandler
 from rapidfire_lab.server.predictions import PredictionsHandler
 from rapidfire_lab.server.runs import ExperimentsHandler, RunHandler, RunsHandler
 
@@ -31,6 +32,7 @@ _ROUTES: list[tuple[str, type[RequestHandler]]] = [
     (f"{_RUN}/log", RunLogHandler),
     (f"{_EXPERIMENT}/metrics", MetricsHandler),
     (f"{_EXPERIMENT}/series", SeriesHandler),
+    (f"{_EXPERIMENT}/plots", PlotsHandler),
     (f"{_EXPERIMENT}/events", EventsHandler),
     (f"{_EXPERIMENT}/operations", OperationsHandler),
     (f"{_EXPERIMENT}/jobs", JobsHandler),

@@ -35,6 +35,17 @@ def thinned(
     return _with_end(shown, finite(end)), last - first + 1
 
 
+def thinned_against(
+    journal: JournalReader, metric: int, by: int, run: int, *, most: int
+) -> tuple[list[PlainPoint], list[float], int]:
+    """The same of a metric by another one that has a value at the same steps: points, their places, and the number."""
+    others = map(finite, journal.plain_points(by, run))
+    places = {point.step: point.value for point in others if point.value is not None}
+    points = [finite(point) for point in journal.plain_points(metric, run) if point.step in places]
+    shown = _thin_points(points, most)
+    return shown, [places[point.step] for point in shown], len(points)
+
+
 def _groups(most: int) -> int:
     return max(1, (most - 1) // 2)
 

@@ -85,6 +85,8 @@ def load_spec_class(folder: Path, main: str, expected_hash: str) -> type[MLSpec]
 def load_snapshot(folder: Path, main: str, expected_hash: str, name: str = _MODULE_NAME) -> ModuleType:
     """Import the main file of a snapshot folder under a name; what `load_spec_class` says of it holds here, too.
 
+    Where it lies in a package, so does the module of this name: the package has the name's first part.
+
     Raises
     ------
     SpecError
@@ -100,6 +102,14 @@ def load_snapshot(folder: Path, main: str, expected_hash: str, name: str = _MODU
 
 def _import(snapshot: Snapshot, main: str, name: str) -> ModuleType:
     _put_on_path(snapshot)
+    top, *inside = main.split("/")
+    if not inside:
+        return _execute(snapshot, main, name)
+    package = _execute(snapshot, f"{top}/__init__.py", name.partition(".")[0])
+    return package if package.__name__ == name else importlib.import_module(name)
+
+
+def _execute(snapshot: Snapshot, main: str, name: str) -> ModuleType:
     location = snapshot.module_spec(name, str(snapshot.folder / main))
     if location is None or location.loader is None:
         message = f"The spec snapshot {snapshot.folder / main} is missing."

@@ -220,8 +220,11 @@ class Slot:
                 return "discarded"
             return "preempted" if self._preempted else None
 
-        log = TrialLog(grant.lease, asked, self._send, layout.plots(grant.run_id))
-        done = train_trial(grant, layout, log, self._device_name())
+        log = TrialLog(grant.lease, asked, self._send, layout.plots(grant.run_id), self._pulse)
+        try:
+            done = train_trial(grant, layout, log, self._device_name())
+        finally:
+            self._pulse.rest()
         self._free_memory()
         return done
 

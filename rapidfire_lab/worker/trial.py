@@ -15,6 +15,7 @@ from rapidfire_lab.engine.protocol import LeaseDone
 from rapidfire_lab.journal.records import MetricPoint
 from rapidfire_lab.model.errors import InvalidParamsFormatError
 from rapidfire_lab.model.knob_values import is_cut_short
+from rapidfire_lab.model.package_import import module_name
 from rapidfire_lab.model.parameters import load_params, save_params
 from rapidfire_lab.model.source import check_model_class
 from rapidfire_lab.model.template import Template
@@ -40,9 +41,7 @@ class _UnsavedError(Exception):
 def load_template(folder: Path, template: Template) -> type[BaseModel]:
     """Import the class of a template from its snapshot, which may import Rafiki or SINGA-Auto."""
     bridge(("rafiki", "singa_auto"))
-    # A name that is the same in each process: pickles of a model's own classes refer to it.
-    name = f"rapidfire_lab_model_{Path(template.main).stem}"
-    module = load_snapshot(folder, template.main, template.hash, name)
+    module = load_snapshot(folder, template.main, template.hash, module_name(template.main))
     return check_model_class(getattr(module, template.model_class, None), f" in {template.original}")
 
 
@@ -84,13 +83,17 @@ def _train(
     knobs = grant.config["user_knobs"]
     seed_everything(grant.seed)
     with torn_down(model_class), instance(model_class, knobs) as model:
+        log.check()
         model.train(template.train, shared_params=shared, **template.train_args)
         log.check()
         scores = {SCORE: evaluated(model, template.validation)}
         if template.test is not None and not is_cut_short(knobs, template.knob_config):
+            log.check()
             scores[TEST_SCORE] = evaluated(model, template.test)
         log.check()
-        _save(layout.weights(grant.run_id, grant.lease), model.dump_parameters())
+        params = model.dump_parameters()
+        with log.resting():
+            _save(layout.weights(grant.run_id, grant.lease), params)
     return [
         MetricPoint(name=name, per="epoch", step=1, epoch=1, value=value, time=time.time())
         for name, value in scores.items()
@@ -110,7 +113,8 @@ def _without_result(grant: Grant, outcome: Outcome, error: str | None = None) ->
 
 def _failed(grant: Grant, layout: ExperimentLayout, template: Template, error: BaseException) -> LeaseDone:
     snapshot = layout.template(template.hash)
-    text = user_traceback(error, snapshot, Path(template.original).parent)
+    original = Path(template.original).parents[template.main.count("/")]
+    text = user_traceback(error, snapshot, original)
     with contextlib.suppress(OSError), layout.log(grant.run_id).open("ab") as log:
         log.write(text.encode(errors="backslashreplace"))
     done = _without_result(grant, "failed", describe(error, snapshot))

@@ -1,6 +1,6 @@
 """What a model template logs during a trial: messages to the run's log, metrics to the controller, plots to a file.
 
-Each line that the model logs is also when the slot looks whether the trial is to go on.
+Each line that the model logs is also when the slot looks whether the trial is to go on, and tells that it does.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rapidfire_lab.engine.protocol import Message, Outcome
+    from rapidfire_lab.engine.watchdog import Pulse
 
 _REPORT_SECONDS = 0.25
 _FORMAT = "%(levelname)s %(name)s: %(message)s"
@@ -48,10 +49,17 @@ class TrialLog(logging.Handler):
         Sends to the controller.
     plots
         File for the plots that the model defines.
+    pulse
+        Told with each sign of life.
     """
 
     def __init__(
-        self, lease: int, asked: Callable[[], Outcome | None], send: Callable[[Message], None], plots: Path
+        self,
+        lease: int,
+        asked: Callable[[], Outcome | None],
+        send: Callable[[Message], None],
+        plots: Path,
+        pulse: Pulse,
     ) -> None:
         super().__init__()
         self.broken_off: Outcome | None = None
@@ -59,6 +67,7 @@ class TrialLog(logging.Handler):
         self._asked = asked
         self._send = send
         self._plots_path = plots
+        self._pulse = pulse
         self._plots: list[dict[str, Any]] = []
         self._points: list[MetricPoint] = []
         self._lines = 0
@@ -74,6 +83,7 @@ class TrialLog(logging.Handler):
         before = logger.set_logger(own)
         root, printer = logging.getLogger(), logging.StreamHandler()
         printer.setFormatter(logging.Formatter(_FORMAT))
+        printer.addFilter(self._is_alive)
         level = root.level
         root.addHandler(printer)
         root.setLevel(logging.INFO)
@@ -98,7 +108,7 @@ class TrialLog(logging.Handler):
             self.check()
 
     def check(self) -> None:
-        """Break the trial off when it is not to go on.
+        """Break the trial off when it is not to go on; else what comes next may take as long as a minibatch.
 
         Raises
         ------
@@ -108,11 +118,23 @@ class TrialLog(logging.Handler):
         self.broken_off = self.broken_off or self._asked()
         if self.broken_off is not None:
             raise TrialBrokenOffError(self.broken_off)
+        self._pulse.beat(0)
+
+    @contextlib.contextmanager
+    def resting(self) -> Iterator[None]:
+        """What is done inside may take any time."""
+        self._pulse.rest()
+        yield
+        self._pulse.beat(0)
 
     def drain(self) -> list[MetricPoint]:
         """Give the points that were not sent yet."""
         points, self._points = self._points, []
         return points
+
+    def _is_alive(self, _record: logging.LogRecord) -> bool:
+        self._pulse.beat(0)
+        return True
 
     def _add(self, metrics: dict[str, float]) -> None:
         """Take a line of metrics: all of its points have the number of the line as their step."""
@@ -127,6 +149,8 @@ class TrialLog(logging.Handler):
         self._loss = metrics.get("loss", self._loss)
 
     def _define(self, plot: dict[str, Any]) -> None:
+        if plot in self._plots:
+            return
         self._plots.append(plot)
         with contextlib.suppress(OSError):  # what a plot would show is in the journal
             write_private(self._plots_path, msgspec.json.encode(self._plots))

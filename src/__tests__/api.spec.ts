@@ -38,6 +38,22 @@ describe('RestApi', () => {
     expect(url.searchParams.get('x')).toBe('time');
   });
 
+  it('asks for the plots of an experiment, and for series by a metric', async () => {
+    const plots = [{ title: 'T', metrics: ['a'], x_axis: null, run_ids: [1] }];
+    const { settings, fetch } = serverAnswering({ plots });
+    const api = new RestApi(settings);
+    await expect(api.plots('digits')).resolves.toEqual({ plots });
+    await api.series('digits', {
+      metric: 'a',
+      per: 'step',
+      x: 'step',
+      by: 'b'
+    });
+    const urls = fetch.mock.calls.map(([request]) => (request as Request).url);
+    expect(urls[0]).toMatch(/\/api\/experiments\/digits\/plots/);
+    expect(urls[1]).toMatch(/\/series\?metric=a&per=step&x=step&by=b/);
+  });
+
   it('links to artifacts below the base URL', () => {
     const { settings } = serverAnswering({});
     const url = new RestApi(settings).artifactUrl('digits', 'runs/1/a b.json');

@@ -255,6 +255,8 @@ export class FakeService implements IRunService {
     series: []
   }));
 
+  readonly plots = mocked<'plots'>(async () => []);
+
   readonly events = mocked<'events'>(async () => ({
     items: [],
     more_before: false,

@@ -1,12 +1,12 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { formatDuration, formatValue } from '../format';
-import { IRun, ISeriesAnswer } from '../tokens';
+import { IRun, ISeriesAnswer, SeriesX } from '../tokens';
 import { AxisKind, ICurve } from './types';
 
 /** The x to ask the server for; epochs are computed from minibatches. */
-export function serverX(axis: AxisKind): 'step' | 'time' {
-  return axis === 'time' ? 'time' : 'step';
+export function serverX(axis: AxisKind): SeriesX {
+  return axis === 'time' || axis === 'run_time' ? axis : 'step';
 }
 
 /**
@@ -28,7 +28,12 @@ export function curvesOn(
   });
 }
 
-export function axisLabel(axis: AxisKind, trans: TranslationBundle): string {
+/** @param metric - The metric of an axis that goes by one. */
+export function axisLabel(
+  axis: AxisKind,
+  trans: TranslationBundle,
+  metric = ''
+): string {
   switch (axis) {
     case 'step':
       return trans.__('Minibatch');
@@ -36,6 +41,10 @@ export function axisLabel(axis: AxisKind, trans: TranslationBundle): string {
       return trans.__('Epoch');
     case 'time':
       return trans.__('Time since the start');
+    case 'run_time':
+      return trans.__('Time since the run began');
+    case 'metric':
+      return metric;
   }
 }
 
@@ -47,7 +56,10 @@ export function formatX(axis: AxisKind, x: number): string {
     case 'epoch':
       return formatValue(Number(x.toFixed(2)));
     case 'time':
+    case 'run_time':
       return formatDuration(x);
+    case 'metric':
+      return formatValue(Number(x.toPrecision(6)));
   }
 }
 
@@ -63,10 +75,13 @@ const TIMES = [1, 2, 5, 10, 15, 30].concat(
 );
 
 /**
- * The distances that ticks may have: minibatches are whole, times go by 60.
+ * The distances that ticks may have: minibatches are whole, times go by 60. Of other numbers, any round ones.
  */
 export function tickSteps(axis: AxisKind): number[] | undefined {
-  if (axis === 'time') {
+  if (axis === 'metric') {
+    return undefined;
+  }
+  if (axis === 'time' || axis === 'run_time') {
     return TIMES;
   }
   const steps: number[] = [];

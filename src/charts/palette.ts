@@ -27,6 +27,11 @@ export function markOf(runId: number): IMark {
   };
 }
 
+/** The dashes of a metric among several in one chart. */
+export function dashOfMetric(index: number): readonly number[] {
+  return DASHES[index % DASHES.length];
+}
+
 /**
  * What CSS colours are in the theme of the page: a canvas knows no variables.
  */

@@ -32,6 +32,7 @@ class Plot implements IPlot {
   update(data: IPlotData): void {
     const isSame =
       data.runIds.join() === this.data.runIds.join() &&
+      data.metrics?.join('\n') === this.data.metrics?.join('\n') &&
       (data.raw === null) === (this.data.raw === null);
     const zoom = this._zoom();
     this.data = data;
@@ -160,7 +161,10 @@ class Plot implements IPlot {
       const at = idxs[1 + this._rawCount() + i] ?? null;
       const value = at === null ? null : this.data.ys[i][at];
       const isShown = !this._hidden.has(runId);
-      return isShown && typeof value === 'number' ? [{ runId, value }] : [];
+      const metric = this.data.metrics?.[i] ?? null;
+      return isShown && typeof value === 'number'
+        ? [{ runId, metric, value }]
+        : [];
     });
     const over = this._plot.over;
     this.options.onReading({

@@ -2,7 +2,7 @@ import type uPlot from 'uplot';
 
 import { formatValue } from '../format';
 import { formatX, tickSteps } from './axis';
-import { markOf, resolveColours } from './palette';
+import { dashOfMetric, markOf, resolveColours } from './palette';
 import { logTicks } from './ticks';
 import { IPlotData, IPlotOptions } from './types';
 
@@ -86,13 +86,19 @@ export function uplotOptions(
 function line(i: number, data: IPlotData, parts: IPlotParts): uPlot.Series {
   const stroke = () => parts.ink().lines[i];
   const width = data.runIds.length > MANY_RUNS ? 1 : 1.5;
-  const dash = [...markOf(data.runIds[i]).dash];
+  const dash = [...dashOf(i, data)];
   return {
     stroke,
     width,
     dash,
     points: { show: hasRoom, size: 5, width: 0, stroke, fill: stroke }
   };
+}
+
+function dashOf(i: number, { runIds, metrics }: IPlotData): readonly number[] {
+  return metrics
+    ? dashOfMetric([...new Set(metrics)].indexOf(metrics[i]))
+    : markOf(runIds[i]).dash;
 }
 
 function rawLine(i: number, parts: IPlotParts): uPlot.Series {

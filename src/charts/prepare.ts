@@ -21,31 +21,40 @@ export function maxPoints(width: number, runs: number): number {
 }
 
 /**
- * What a plot of this width draws of the server's answer. Hidden runs keep their place, without
- * points: neither the axis nor what there is room for goes by them.
+ * What a plot of this width draws of the server's answers, one a metric. Hidden runs keep their
+ * place, without points: neither the axis nor what there is room for goes by them.
  */
 export function prepare(
-  answer: ISeriesAnswer,
+  answers: readonly ISeriesAnswer[],
   runs: readonly IRun[],
   style: IPlotStyle,
   width: number,
   hidden: ReadonlySet<number> = new Set()
 ): IPlotData {
-  const given = curvesOn(style.axis, answer, runs).map(curve =>
-    hidden.has(curve.runId) ? { ...curve, x: [], y: [] } : curve
-  );
+  const given = answers
+    .flatMap(answer => curvesOn(style.axis, answer, runs))
+    .map(curve =>
+      hidden.has(curve.runId) ? { ...curve, x: [], y: [] } : curve
+    );
   const { curves, dropped } = style.log
     ? withoutLogless(given)
     : { curves: given, dropped: 0 };
   const cells = Math.max(200, 2 * Math.round(width));
-  const runIds = runs.map(run => run.run_id);
-  const fit = fitMost(
-    curves.map(curve => curve.y),
-    style.log
-  );
+  const runIds = curves.map(curve => curve.runId);
+  const metrics =
+    answers.length > 1
+      ? answers.flatMap(({ metric }) => runs.map(() => metric))
+      : null;
+  // Of several metrics none is to go off the scale: who put them together wants to see them so.
+  const fit = metrics
+    ? null
+    : fitMost(
+        curves.map(curve => curve.y),
+        style.log
+      );
   if (style.smoothing <= 0) {
     const { x, ys } = align(curves, cells);
-    return { runIds, x, ys, raw: null, dropped, fit };
+    return { runIds, metrics, x, ys, raw: null, dropped, fit };
   }
   const smoothed = curves.map(curve => ({
     ...curve,
@@ -55,9 +64,9 @@ export function prepare(
   const withRaw = shown.length <= MOST_RAW_RUNS;
   // Both have the same x: one table, cut in two.
   const both = align(withRaw ? smoothed.concat(curves) : smoothed, cells);
-  const ys = both.ys.slice(0, runs.length);
-  const raw = withRaw ? both.ys.slice(runs.length) : null;
-  return { runIds, x: both.x, ys, raw, dropped, fit };
+  const ys = both.ys.slice(0, curves.length);
+  const raw = withRaw ? both.ys.slice(curves.length) : null;
+  return { runIds, metrics, x: both.x, ys, raw, dropped, fit };
 }
 
 /**

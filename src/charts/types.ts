@@ -1,7 +1,10 @@
 import { IFit } from './outliers';
 
-/** What the x axis of charts measures. */
-export type AxisKind = 'step' | 'epoch' | 'time';
+/** What the x axis of charts measures, as the user chooses. */
+export type ChosenAxis = 'step' | 'epoch' | 'time';
+
+/** The same for any chart; those that a model template has defined go by a metric, or by the run's time. */
+export type AxisKind = ChosenAxis | 'run_time' | 'metric';
 
 /** A run's curve on the chosen axis. */
 export interface ICurve {
@@ -23,7 +26,11 @@ export interface IAligned {
 
 /** All that a plot draws. */
 export interface IPlotData {
+  /** By curve. */
   runIds: number[];
+
+  /** By curve, where there are several metrics; dashes then tell the metrics apart, and colours the runs. */
+  metrics: string[] | null;
   x: number[];
 
   /** What is drawn boldly and read out: the values, or the smoothed ones. */
@@ -52,8 +59,8 @@ export interface IPlotStyle {
 export interface IReading {
   x: number;
 
-  /** Best value first is up to the reader; these are in the order of runs. */
-  values: { runId: number; value: number }[];
+  /** Best value first is up to the reader; these are in the order of curves. */
+  values: { runId: number; metric: string | null; value: number }[];
 
   /** The run whose curve is nearest to the cursor. */
   nearest: number | null;

@@ -5,18 +5,22 @@ import { soloed, toggled } from '../charts/visibility';
 import { PanelNote } from '../widgets/PanelNote';
 import { ChartsToolbar } from './ChartsToolbar';
 import { MetricChart } from './MetricChart';
+import { DefinedPlot } from './DefinedPlot';
 import { IPanelProps } from './panel';
 import { RaceChart } from './RaceChart';
 import { RunLegend } from './RunLegend';
 import { useMetrics } from './useMetrics';
+import { usePlots } from './usePlots';
 import { useTheme } from './useTheme';
 
 /**
- * A chart per metric with the curves of all runs, and the legend that they share.
+ * A chart per metric with the curves of all runs, those that model templates have defined, and the
+ * legend that they share.
  */
 export function ChartsTab(props: IPanelProps): JSX.Element {
   const { service, model, trans, state, setState, experiment } = props;
   const metrics = useMetrics(service, model, experiment);
+  const plots = usePlots(service, model, experiment);
   const [paused, setPaused] = React.useState(false);
   const [focus, setFocus] = React.useState<number | null>(null);
   const theme = useTheme();
@@ -28,6 +32,9 @@ export function ChartsTab(props: IPanelProps): JSX.Element {
   const chosen = state.charts ?? defaultMetrics(metrics ?? []);
   const shown = (metrics ?? []).filter(metric => chosen.includes(metric.name));
   const runIds = model.runs.map(run => run.run_id);
+  const { log, smoothing } = state;
+  const common = { service, model, trans, log, smoothing, hidden };
+  const charts = { ...common, focus, paused, theme, syncKey };
   return (
     <div className="jp-rf-Charts">
       <ChartsToolbar
@@ -55,21 +62,20 @@ export function ChartsTab(props: IPanelProps): JSX.Element {
               {trans.__('They appear with the first trained minibatches.')}
             </PanelNote>
           )}
+          {plots.map(plot => (
+            <DefinedPlot
+              {...charts}
+              key={JSON.stringify([plot.title, plot.x_axis])}
+              plot={plot}
+              known={metrics ?? []}
+            />
+          ))}
           {shown.map(metric => (
             <MetricChart
+              {...charts}
               key={`${metric.per} ${metric.name}`}
-              service={service}
-              model={model}
-              trans={trans}
               metric={metric}
               axis={state.axis}
-              log={state.log}
-              smoothing={state.smoothing}
-              hidden={hidden}
-              focus={focus}
-              paused={paused}
-              theme={theme}
-              syncKey={syncKey}
             />
           ))}
           {model.races

@@ -2,7 +2,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { AxisKind } from '../charts/types';
+import { ChosenAxis } from '../charts/types';
 import { IMetric } from '../tokens';
 import { IDashboardState } from './dashboardState';
 import { MetricPicker } from './MetricPicker';
@@ -37,7 +37,7 @@ export function ChartsToolbar(props: IChartsToolbarProps): JSX.Element {
           id={`${id}-axis`}
           value={state.axis}
           onChange={event =>
-            setState({ axis: event.currentTarget.value as AxisKind })
+            setState({ axis: event.currentTarget.value as ChosenAxis })
           }
         >
           <option value="step">{trans.__('Minibatches')}</option>

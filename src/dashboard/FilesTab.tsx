@@ -84,6 +84,8 @@ function kindText(kind: IArtifact['kind'], trans: TranslationBundle): string {
       return trans.__('Metadata');
     case 'log':
       return trans.__('Log');
+    case 'plots':
+      return trans.__('Plots');
     case 'prediction':
       return trans.__('Predictions');
     case 'spec':

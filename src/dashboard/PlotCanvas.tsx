@@ -10,6 +10,9 @@ interface IPlotCanvasProps {
   data: IPlotData;
   axis: AxisKind;
   log: boolean;
+
+  /** The metric of an axis that goes by one. */
+  by: string | null;
   metric: string;
 
   /** The chart in words. */
@@ -29,7 +32,7 @@ interface IPlotCanvasProps {
  * The curves of a chart, and what the cursor is over.
  */
 export function PlotCanvas(props: IPlotCanvasProps): JSX.Element {
-  const { trans, axis, metric } = props;
+  const { trans, axis, by, metric } = props;
   const [reading, setReading] = React.useState<IReading | null>(null);
   const host = React.useRef<HTMLDivElement>(null);
   const failed = usePlot(host, { ...props, onReading: setReading });
@@ -53,6 +56,7 @@ export function PlotCanvas(props: IPlotCanvasProps): JSX.Element {
           trans={trans}
           reading={reading}
           axis={axis}
+          by={by}
           metric={metric}
           width={props.width}
         />

@@ -14,6 +14,9 @@ interface IReadoutProps {
   trans: TranslationBundle;
   reading: IReading;
   axis: AxisKind;
+
+  /** The metric of an axis that goes by one. */
+  by: string | null;
   metric: string;
 
   /** Of the plot, to stay within it. */
@@ -24,7 +27,7 @@ interface IReadoutProps {
  * The values at the cursor, best first. For the eye only: the table has them for all.
  */
 export function Readout(props: IReadoutProps): JSX.Element | null {
-  const { trans, reading, axis, metric, width } = props;
+  const { trans, reading, axis, by, metric, width } = props;
   const { values, nearest, x, left } = reading;
   if (!values.length) {
     return null;
@@ -39,15 +42,16 @@ export function Readout(props: IReadoutProps): JSX.Element | null {
   const place = isRight ? { right: width - left + 14 } : { left: left + 14 };
   return (
     <div className="jp-rf-Readout" style={place} aria-hidden="true">
-      <div className="jp-rf-Readout-x">{xText(axis, x, trans)}</div>
+      <div className="jp-rf-Readout-x">{xText(axis, by, x, trans)}</div>
       <table>
         <tbody>
-          {shown.map(({ runId, value }) => (
-            <tr key={runId} data-nearest={runId === nearest}>
+          {shown.map(({ runId, metric: name, value }) => (
+            <tr key={`${runId} ${name}`} data-nearest={runId === nearest}>
               <td>
-                <Swatch runId={runId} />
+                <Swatch runId={runId} {...(name !== null && { dash: [] })} />
               </td>
               <td>{trans.__('Run %1', runId)}</td>
+              {name !== null && <td>{name}</td>}
               <td className="jp-rf-number">{formatValue(value)}</td>
             </tr>
           ))}
@@ -62,7 +66,12 @@ export function Readout(props: IReadoutProps): JSX.Element | null {
   );
 }
 
-function xText(axis: AxisKind, x: number, trans: TranslationBundle): string {
+function xText(
+  axis: AxisKind,
+  by: string | null,
+  x: number,
+  trans: TranslationBundle
+): string {
   const value = formatX(axis, x);
   switch (axis) {
     case 'step':
@@ -71,5 +80,9 @@ function xText(axis: AxisKind, x: number, trans: TranslationBundle): string {
       return trans.__('Epoch %1', value);
     case 'time':
       return trans.__('%1 after the start', value);
+    case 'run_time':
+      return trans.__('%1 after the run began', value);
+    case 'metric':
+      return `${by} ${value}`;
   }
 }

@@ -10,18 +10,24 @@ interface ISeriesTableProps {
   trans: TranslationBundle;
   model: IRunsModel;
   answer: ISeriesAnswer;
-  hidden: ReadonlySet<number>;
+
+  /** Of the runs that are drawn. */
+  runIds: ReadonlySet<number>;
+
+  /** Whether to say which metric it is, as one of several. */
+  isNamed: boolean;
 }
 
 /**
  * The curves of a chart in numbers.
  */
 export function SeriesTable(props: ISeriesTableProps): JSX.Element {
-  const { trans, model, answer, hidden } = props;
+  const { trans, model, answer, runIds } = props;
   const runs = new Map(model.runs.map(run => [run.run_id, run]));
-  const rows = summarise(answer).filter(row => !hidden.has(row.runId));
+  const rows = summarise(answer).filter(row => runIds.has(row.runId));
   return (
     <table className="jp-rf-Grid" aria-label={answer.metric}>
+      {props.isNamed && <caption>{answer.metric}</caption>}
       <thead>
         <tr>
           <th scope="col">{trans.__('Run')}</th>

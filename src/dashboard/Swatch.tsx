@@ -2,11 +2,18 @@ import * as React from 'react';
 
 import { markOf } from '../charts/palette';
 
+interface ISwatchProps {
+  runId: number;
+
+  /** Other dashes than the run's own. */
+  dash?: readonly number[];
+}
+
 /**
  * A run's colour and dashes, as its curve has them.
  */
-export function Swatch(props: { runId: number }): JSX.Element {
-  const { colour, dash } = markOf(props.runId);
+export function Swatch(props: ISwatchProps): JSX.Element {
+  const { colour, dash } = { ...markOf(props.runId), ...props };
   return (
     <svg
       className="jp-rf-Swatch"

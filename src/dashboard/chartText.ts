@@ -3,7 +3,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { best } from '../charts/best';
 import { latest } from '../charts/metrics';
 import { formatValue } from '../format';
-import { IRunsModel } from '../tokens';
+import { IRun } from '../tokens';
 
 /**
  * A chart in a sentence or two: what it shows, of how many runs, and which is best.
@@ -11,11 +11,11 @@ import { IRunsModel } from '../tokens';
 export function chartText(
   metric: string,
   axis: string,
-  model: IRunsModel,
+  all: readonly IRun[],
   hidden: ReadonlySet<number>,
   trans: TranslationBundle
 ): string {
-  const runs = model.runs.filter(run => !hidden.has(run.run_id));
+  const runs = all.filter(run => !hidden.has(run.run_id));
   const text = trans._n(
     'Line chart of %2 of %1 run. Axis: %3.',
     'Line chart of %2 of %1 runs. Axis: %3.',

@@ -1,6 +1,6 @@
 import { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { AxisKind } from '../charts/types';
+import { ChosenAxis } from '../charts/types';
 import { IRunTableState } from '../table/RunTable';
 
 export const TABS = [
@@ -14,7 +14,7 @@ export const TABS = [
 
 export type DashboardTab = (typeof TABS)[number];
 
-const AXES: readonly AxisKind[] = ['step', 'epoch', 'time'];
+const AXES: readonly ChosenAxis[] = ['step', 'epoch', 'time'];
 
 /**
  * What the user chose in a dashboard: plain JSON, to be kept with the layout of the page.
@@ -23,7 +23,7 @@ export interface IDashboardState {
   /** null follows the newest. */
   experiment: string | null;
   tab: DashboardTab;
-  axis: AxisKind;
+  axis: ChosenAxis;
   log: boolean;
   smoothing: number;
 

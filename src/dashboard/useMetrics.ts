@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 
 import { IMetric, IRunService, IRunsModel } from '../tokens';
 import { useRefresher } from './useRefresher';
@@ -21,8 +21,20 @@ export function useMetrics(
     }
   }, [service, experiment]);
   const hasSteps = model.runs.some(run => run.step > 0);
-  // A metric of epochs has to come with some epoch; one of minibatches with the first of them.
-  const version = [hasSteps, service.connection, ...model.metricNames].join();
+  const isBeginning = model.runs.some(
+    run => run.status === 'running' && run.step === 0
+  );
+  // A metric of epochs has to come with some epoch; one of minibatches with the first of them, or at
+  // any time in a trial of a model template, which has no steps before its end.
+  const version = useMemo(
+    () => ({}),
+    [
+      hasSteps,
+      service.connection,
+      model.metricNames.join(),
+      isBeginning && model.runs
+    ]
+  );
   useRefresher(task, version, true);
   return metrics;
 }

@@ -20,6 +20,7 @@ from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.journal import JournalReader
 from rapidfire_lab.journal.buckets import summarise
+from rapidfire_lab.model.parameters import load_params
 from rapidfire_lab.worker.checkpoint import load_checkpoint
 from tests import contract, plain_loop
 from tests.conftest import engine_home, wait_until
@@ -181,7 +182,10 @@ def _assert_checkpoints(layout: ExperimentLayout, run: RunRecord) -> None:
     assert len(leases) <= _KEPT_CHECKPOINTS, (run.run_id, leases)
     assert run.base_lease in leases
     for lease in leases:
-        load_checkpoint(*layout.checkpoint(run.run_id, lease))
+        if run.leaf["train"]:
+            load_checkpoint(*layout.checkpoint(run.run_id, lease))
+        else:  # a trial of a model template
+            load_params(layout.weights(run.run_id, lease))
     assert layout.final_weights(run.run_id).samefile(weights)
 
 

@@ -100,7 +100,7 @@ def test_an_empty_message_is_no_line(logged):
 def test_lines_are_printed_for_people_unless_they_are_led_elsewhere(capsys):
     utils = LoggerUtils()
     utils.log("50 % done", loss=0.5, epoch=1)
-    utils.define_plot("Loss", ["loss"])
+    utils.define_plot("Loss", "loss")
     before = utils.set_logger(logging.getLogger("tests.model.nowhere"))
     utils.log("unheard")
     utils.set_logger(before)

@@ -215,9 +215,25 @@ def test_a_library_that_is_missing_is_told_with_what_to_install(attempt, capsys)
 
 
 def test_a_gpu_that_is_not_there_is_told(attempt, capsys, monkeypatch):
-    monkeypatch.setattr(dev, "_has_gpu", lambda: False)
+    monkeypatch.setattr(dev, "_gpus", lambda: 0)
     attempt(budget={"GPU_COUNT": 1, "MODEL_TRIAL_COUNT": 1})
     assert "GPU_COUNT asks for a GPU, and there is none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, True), (1, True), (2, False)])
+def test_a_number_of_gpus_that_is_not_met_is_told(attempt, capsys, monkeypatch, count, told):
+    monkeypatch.setattr(dev, "_gpus", lambda: 2)
+    attempt(budget={"GPU_COUNT": count, "MODEL_TRIAL_COUNT": 1})
+    words = f"GPU_COUNT={count} has no effect: the model may use each GPU that it sees, of which there are 2. Set CUDA"
+    assert (words in capsys.readouterr().out) == told
+
+
+def test_workers_that_there_are_not_are_told_and_nothing_that_is_met(attempt, capsys, monkeypatch):
+    monkeypatch.setattr(dev, "_gpus", lambda: 0)
+    attempt(budget={"GPU_COUNT": 0, "DIST_WORKERS": 1, "MODEL_TRIAL_COUNT": 1})
+    assert "no effect" not in capsys.readouterr().out
+    attempt(budget={"DIST_WORKERS": 2, "MODEL_TRIAL_COUNT": 1})
+    assert "DIST_WORKERS has no effect" in capsys.readouterr().out
 
 
 def test_knobs_and_budget_of_the_command_line_win(attempt, monkeypatch):

@@ -5,6 +5,7 @@ The engine is a stand-in: it takes what it is asked, so that the routes that ste
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import socket
 import sys
@@ -15,7 +16,7 @@ from jupyter_server.serverapp import ServerApp
 from rapidfire_lab.engine.client import EngineClient
 from rapidfire_lab.engine.home import EngineHome
 from rapidfire_lab.errors import NotFoundError
-from rapidfire_lab.server import predictions
+from rapidfire_lab.server import predictions, predictors
 from tests.server.conftest import config, fill
 
 
@@ -62,7 +63,7 @@ def main(port_file, token):
     EngineClient.operate = operate
     EngineClient.check_clone = check_clone
     predictions.find_trial = find_trial
-    predictions.Predictors.of = lambda _, trial: trial
+    predictors.Predictors.lent = lambda _, trial, timeout: contextlib.nullcontext(trial)
     app = ServerApp(
         port=free_port(),
         token=token,

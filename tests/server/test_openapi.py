@@ -28,6 +28,7 @@ PLACES = {
     "run_id": (1, 2, 3, 4, 5, 6),
     "path": ("spec.json", "runs/1/run.log", "runs/1/checkpoints/final.safetensors"),
     "metric": ("val_loss", "minibatch_loss", "top1_accuracy"),
+    "by": ("minibatch_loss", "val_loss"),
 }
 """What there is in the journal: hardly anything that is made up would be found."""
 

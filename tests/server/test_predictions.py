@@ -10,12 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tornado.httpclient import HTTPClientError
 
 from rapidfire_lab.journal import JournalWriter, MetricPoint
 from rapidfire_lab.model import FixedKnob, IntegerKnob, PolicyKnob, serialize_knob_config
 from rapidfire_lab.model.parameters import save_params
 from rapidfire_lab.model.template import Template
 from rapidfire_lab.spec_source import SpecSource
+from tests.conftest import DEADLINE
 from tests.server.conftest import BEGIN
 
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
@@ -44,7 +46,15 @@ class Adding(BaseModel):
         print("asked for", len(queries))
         if "sleep" in queries:
             time.sleep(60)
-        return [float("nan") if query is None else query + self.total + self.level for query in queries]
+        for gate in queries:
+            while isinstance(gate, dict) and not os.path.exists(gate["gate"]):
+                time.sleep(0.01)
+        return [self.one(query) for query in queries]
+
+    def one(self, query):
+        if isinstance(query, dict):
+            return 0
+        return float("nan") if query is None else query + self.total + self.level
 """
 KNOBS = {"level": IntegerKnob(1, 9), "quick": PolicyKnob("QUICK_EVAL"), "rate": FixedKnob(0.5)}
 
@@ -116,6 +126,79 @@ async def test_the_best_trial_in_full_predicts_or_the_one_that_is_named(ask, ref
     assert "Traceback" in log
     extension.predictors._idle_seconds = 0
     extension.predictors.end_idle()
+    assert processes() == []
+
+
+async def until(condition):
+    """Wait without keeping the server from its work."""
+    end = asyncio.get_running_loop().time() + DEADLINE
+    while not condition():
+        assert asyncio.get_running_loop().time() < end
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def ask_at_gate(ask, trials, tmp_path):
+    """Asks a trial, which is to answer once its gate is open, and waits until the model is asked."""
+
+    async def asked(run_id):
+        log = trials / "runs" / str(run_id) / "run.log"
+        task = asyncio.ensure_future(ask(ROUTE, {"queries": [{"gate": str(tmp_path / f"{run_id}")}], "run_id": run_id}))
+        await until(lambda: log.exists() and "asked for" in log.read_text())
+        return task
+
+    return asked
+
+
+async def test_one_that_answers_is_not_ended_for_another(ask, ask_at_gate, tmp_path):
+    first, second = await ask_at_gate(7), await ask_at_gate(8)
+    before = processes()
+    order = []
+
+    async def follow(name, run_id):
+        answer = await ask(ROUTE, {"queries": [1], "run_id": run_id})
+        order.append(name)
+        return answer
+
+    third = asyncio.ensure_future(follow("another trial", 9))
+    await ask("engine")  # the one before is in the queue
+    again = asyncio.ensure_future(follow("the first again", 7))
+    await ask("engine")
+    assert processes() == before
+    assert not any(task.done() for task in (first, second, third, again))
+    (tmp_path / "7").touch()
+    assert await first == {"run_id": 7, "predictions": [0]}
+    assert await third == {"run_id": 9, "predictions": [34]}
+    assert await again == {"run_id": 7, "predictions": [12]}
+    assert order == ["another trial", "the first again"]
+    assert len(processes()) == 2
+    (tmp_path / "8").touch()
+    assert await second == {"run_id": 8, "predictions": [0]}
+
+
+async def test_who_waits_too_long_for_a_place_is_told(ask, refused, ask_at_gate, extension, tmp_path):
+    first, second = await ask_at_gate(7), await ask_at_gate(8)
+    extension.prediction_timeout = 0.2
+    for run_id in (9, 7):
+        code, message = await refused(ROUTE, {"queries": [1], "run_id": run_id})
+        assert code == 503
+        assert f"Run {run_id} cannot predict yet: the 2 processes that predict had others to answer" in message
+    extension.prediction_timeout = 120.0
+    extension.predictors._idle_seconds = 0
+    extension.predictors.end_idle()  # none of those that answer
+    gate = {"gate": str(tmp_path / "never")}
+    waiting = asyncio.ensure_future(refused(ROUTE, {"queries": [gate], "run_id": 9}))
+    await until(lambda: extension.predictors._queue)
+    (tmp_path / "7").touch()
+    assert await first == {"run_id": 7, "predictions": [0]}
+    await until(lambda: not extension.predictors._queue)
+    cut_off = asyncio.ensure_future(refused(ROUTE, {"queries": [1], "run_id": 7}))
+    await until(lambda: extension.predictors._queue)
+    await extension.stop_extension()
+    assert await cut_off == (503, "The Jupyter server is shutting down.")
+    assert (await waiting)[0] == 422
+    with pytest.raises(HTTPClientError):
+        await second
     assert processes() == []
 
 

@@ -141,7 +141,7 @@ describe('prepare', () => {
   const given = answer([{ run_id: 1, x: [1, 2, 3], y: [4, 0, 1] }]);
 
   it('drops what a log scale cannot show, and says so', () => {
-    const data = prepare(given, [run(1)], { ...LINEAR, log: true }, 300);
+    const data = prepare([given], [run(1)], { ...LINEAR, log: true }, 300);
     expect(data.dropped).toBe(1);
     expect(data.ys).toEqual([[4, null, 1]]);
   });
@@ -154,9 +154,9 @@ describe('prepare', () => {
     );
     const all = ids.map(id => run(id));
     const style = { ...LINEAR, smoothing: 0.5 };
-    expect(prepare(long, all, style, 300).raw).toBeNull();
+    expect(prepare([long], all, style, 300).raw).toBeNull();
     const hidden = new Set(ids.slice(1));
-    const data = prepare(long, all, style, 300, hidden);
+    const data = prepare([long], all, style, 300, hidden);
     expect(data.runIds).toHaveLength(50);
     expect(data.x).toEqual(x);
     expect(data.raw?.[0]).toEqual([1, 2]);
@@ -169,26 +169,26 @@ describe('prepare', () => {
     const clone = { run_id: 2, x: steps(121, 200), y: steps(121, 200) };
     const both = answer([parent, clone]);
     const runs = [run(1), run(2)];
-    const { x, ys } = prepare(both, runs, LINEAR, 300);
+    const { x, ys } = prepare([both], runs, LINEAR, 300);
     expect(x).toEqual(steps(1, 200));
     // Neither a value nor a gap before its first point, nor a line to there.
     expect(ys[1].slice(0, 120)).toEqual(new Array(120).fill(undefined));
     expect(ys[1].slice(120)).toEqual(clone.y);
     expect(nearestPoint(x, ys[1], 59, 60, 5)).toBeNull();
-    const alone = prepare(both, runs, LINEAR, 300, new Set([1]));
+    const alone = prepare([both], runs, LINEAR, 300, new Set([1]));
     expect([alone.x[0], alone.x.length]).toEqual([121, 80]);
-    const smoothed = prepare(both, runs, { ...LINEAR, smoothing: 0.9 }, 300);
+    const smoothed = prepare([both], runs, { ...LINEAR, smoothing: 0.9 }, 300);
     expect(smoothed.ys[1][120]).toBe(121);
   });
 
   it('leaves all values on a linear scale', () => {
-    const data = prepare(given, [run(1)], LINEAR, 300);
+    const data = prepare([given], [run(1)], LINEAR, 300);
     expect(data).toMatchObject({ dropped: 0, raw: null, ys: [[4, 0, 1]] });
   });
 
   it('keeps the raw curve behind the smoothed one', () => {
     const style = { ...LINEAR, smoothing: 0.9 };
-    const data = prepare(given, [run(1)], style, 300);
+    const data = prepare([given], [run(1)], style, 300);
     expect(data.raw).toEqual([[4, 0, 1]]);
     expect(data.ys[0][2]).not.toBe(1);
   });
@@ -196,7 +196,7 @@ describe('prepare', () => {
   it('leaves raw curves out where they would be noise', () => {
     const runs = Array.from({ length: 60 }, (_, i) => run(i + 1));
     const style = { ...LINEAR, smoothing: 0.9 };
-    expect(prepare(given, runs, style, 300).raw).toBeNull();
+    expect(prepare([given], runs, style, 300).raw).toBeNull();
   });
 
   it('asks for as many points as there are pixels, and shares them', () => {

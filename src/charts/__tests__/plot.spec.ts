@@ -73,6 +73,7 @@ jest.mock('uplot', () => ({
 
 const DATA: IPlotData = {
   runIds: [1, 2],
+  metrics: null,
   x: [0, 10, 20],
   ys: [
     [3, 2, 1],
@@ -113,6 +114,37 @@ describe('a plot', () => {
       1.5,
       1.5
     ]);
+  });
+
+  it('tells metrics apart by dashes, and runs by colours', () => {
+    const metrics = ['loss', 'loss', 'val', 'val'];
+    const runIds = [1, 9, 1, 9];
+    const { plot, onReading, host } = open({
+      ...DATA,
+      runIds,
+      metrics,
+      ys: [...DATA.ys, ...DATA.ys]
+    });
+    const dashes = FakePlot.last.options.series.map(({ dash }) => dash);
+    expect(dashes[1]).toEqual(dashes[2]);
+    expect(dashes[3]).toEqual(dashes[4]);
+    expect(dashes[1]).not.toEqual(dashes[3]);
+    host.dispatchEvent(new Event('pointerenter'));
+    Object.assign(FakePlot.last.cursor, { left: 5, top: 5 });
+    FakePlot.last.cursor.idxs = [0, 0, null, 0, null];
+    FakePlot.last.fire('setCursor');
+    expect(onReading.mock.lastCall[0].values).toEqual([
+      { runId: 1, metric: 'loss', value: 3 },
+      { runId: 1, metric: 'val', value: 3 }
+    ]);
+    const first = FakePlot.last;
+    plot.update({
+      ...DATA,
+      runIds,
+      metrics: [...metrics].reverse(),
+      ys: DATA.ys
+    });
+    expect(FakePlot.last).not.toBe(first);
   });
 
   it('keeps its zoom when data come in, until it is reset', () => {
@@ -179,7 +211,7 @@ describe('a plot', () => {
     last.fire('setCursor');
     expect(onReading).toHaveBeenLastCalledWith({
       x: 9,
-      values: [{ runId: 1, value: 2 }],
+      values: [{ runId: 1, metric: null, value: 2 }],
       nearest: 1,
       left: 49,
       top: 15

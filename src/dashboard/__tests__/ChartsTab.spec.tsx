@@ -4,6 +4,7 @@ import * as React from 'react';
 import { loadPlots } from '../../charts/load';
 import { IPlot, IPlotListener, IPlotOptions } from '../../charts/types';
 import { fakeRace } from '../../__tests__/fakeService';
+import { IDefinedPlot } from '../../tokens';
 import { ChartsTab } from '../ChartsTab';
 import { IDashboardState } from '../dashboardState';
 import { fakeModel, fakeRun, fakeService, panelProps } from './dashboardFakes';
@@ -51,6 +52,127 @@ async function open(state: Partial<IDashboardState> = {}, fake = fakeModel()) {
   await pass(100);
   return { ...props, ...fake, service, show, unmount: view.unmount };
 }
+
+/** Trials, and a plot that they have defined; of run 3 another class. */
+async function openTrials(plot: Partial<IDefinedPlot> = {}) {
+  const trials = [1, 2, 3].map(id =>
+    fakeRun(id, { total_steps: 1, steps_per_epoch: 1, step: 0 })
+  );
+  const fake = fakeModel({ runs: trials });
+  const service = fakeService(fake.model);
+  service.metrics.mockResolvedValue(
+    ['loss', 'val', 'epoch'].map(name => ({ name, per: 'step' }))
+  );
+  const defined = { title: 'Losses', metrics: ['loss', 'val', 'other'] };
+  service.plots.mockResolvedValue([
+    { ...defined, x_axis: 'epoch', run_ids: [1, 2], ...plot }
+  ]);
+  const props = panelProps(service, fake.model, { charts: [] });
+  const view = render(<ChartsTab {...props} />);
+  await pass(100);
+  const show = () => view.rerender(<ChartsTab {...props} />);
+  return { ...fake, service, show };
+}
+
+describe('the plots that trials define', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+    jest.clearAllMocks();
+    createPlot.mockReturnValue(plot);
+    (loadPlots as jest.Mock).mockResolvedValue({ createPlot });
+  });
+  afterEach(() => jest.useRealTimers());
+
+  it('have a line per trial and metric, by the metric of their axis', async () => {
+    const { service } = await openTrials();
+    const card = screen.getByRole('region', { name: 'Chart of Losses' });
+    within(card).getByRole('heading', { name: 'Losses' });
+    within(card).getByRole('img', {
+      name: 'Line chart of loss, val of 2 runs. Axis: epoch.'
+    });
+    const keys = within(card).getAllByRole('listitem');
+    expect(keys.map(key => key.textContent?.trim())).toEqual(['loss', 'val']);
+    const [, data, options] = createPlot.mock.calls[0];
+    expect(data).toMatchObject({
+      runIds: [1, 2, 1, 2],
+      metrics: ['loss', 'loss', 'val', 'val'],
+      fit: null
+    });
+    expect(options.axis).toBe('metric');
+    expect(service.series.mock.calls.map(([, query]) => query)).toEqual(
+      ['loss', 'val'].map(metric => ({
+        metric,
+        per: 'step',
+        x: 'step',
+        by: 'epoch',
+        max_points: 1000
+      }))
+    );
+    const values = [
+      { runId: 1, metric: 'loss', value: 0.9 },
+      { runId: 1, metric: 'val', value: 0.3 }
+    ];
+    const place = { left: 10, top: 10, nearest: 1 };
+    act(() => listener().onReading({ x: 3, values, ...place }));
+    const rows = screen.getByText('epoch 3').parentElement!;
+    expect(rows.textContent).toBe('epoch 3Run 1val0.3Run 1loss0.9');
+  });
+
+  it('go by the time of the run where they have no axis', async () => {
+    const { service } = await openTrials({ x_axis: null, metrics: ['loss'] });
+    screen.getByText('Time since the run began');
+    expect(service.series.mock.lastCall?.[1]).toMatchObject({ x: 'run_time' });
+    expect(createPlot.mock.calls[0][1].metrics).toBeNull();
+    const values = [{ runId: 1, metric: null, value: 1 }];
+    const place = { left: 10, top: 10, nearest: 1 };
+    act(() => listener().onReading({ x: 75, values, ...place }));
+    screen.getByText('1:15 after the run began');
+  });
+
+  it('are there as tables too, one a metric', async () => {
+    await openTrials();
+    fireEvent.click(screen.getByRole('button', { name: 'Show as table' }));
+    for (const name of ['loss', 'val']) {
+      const table = screen.getByRole('table', { name });
+      const rows = within(table).getAllByRole('rowheader');
+      expect(rows.map(row => row.textContent?.trim())).toEqual(['1', '2']);
+    }
+    expect(screen.queryByRole('listitem', { name: 'loss' })).toBeNull();
+  });
+
+  it('say that they have no points of what was never logged', async () => {
+    const { service } = await openTrials({ x_axis: 'other' });
+    screen.getByText('No points yet');
+    expect(service.series).not.toHaveBeenCalled();
+  });
+
+  it('go on with a trial that has no steps before its end', async () => {
+    const { service, model, show } = await openTrials();
+    const [series, plots] = [service.series, service.plots].map(
+      method => method.mock.calls.length
+    );
+    model.runs = [...model.runs];
+    show();
+    await pass(6000);
+    expect(service.series.mock.calls.length).toBeGreaterThan(series);
+    expect(service.plots.mock.calls.length).toBeGreaterThan(plots);
+  });
+
+  it('stay while the server is away, and are not looked for elsewhere', async () => {
+    const { service, model, show } = await openTrials();
+    service.plots.mockRejectedValueOnce(new Error('away'));
+    model.runs = [...model.runs];
+    show();
+    await pass(6000);
+    screen.getByRole('region', { name: 'Chart of Losses' });
+    service.plots.mockClear();
+    model.runs = [fakeRun(1)];
+    show();
+    await pass(6000);
+    expect(service.plots).not.toHaveBeenCalled();
+    expect(screen.queryByRole('region', { name: /Losses/ })).toBeNull();
+  });
+});
 
 describe('the charts', () => {
   beforeEach(() => {
@@ -231,8 +353,8 @@ describe('the charts', () => {
   it('read the values at the cursor, best first', async () => {
     await open();
     const values = [
-      { runId: 1, value: 0.9 },
-      { runId: 2, value: 0.3 }
+      { runId: 1, metric: null, value: 0.9 },
+      { runId: 2, metric: null, value: 0.3 }
     ];
     const place = { left: 10, top: 10, nearest: 1 };
     act(() => listener().onReading({ x: 20, values, ...place }));

@@ -95,6 +95,13 @@ def _validation(module: ModuleType) -> None:
     wrap(module.TrainingRun, "_validate_minibatch", before=_on_slot("validation"))
 
 
+def _trials(module: ModuleType) -> None:
+    """Of a model template: where the points are that runs of a spec have, too."""
+    wrap(module, "load_params", after=_on_slot("restore"))
+    wrap(module, "evaluated", before=_on_slot("validation"))
+    wrap(module, "_save", before=_on_slot("before-checkpoint"), after=_on_slot("after-checkpoint"))
+
+
 # In the controller: the state is that of the run in the journal
 
 
@@ -173,6 +180,7 @@ PLACES = {
     "rapidfire_lab.engine.protocol": _remember_grant,
     "rapidfire_lab.worker.checkpoint": _checkpoints,
     "rapidfire_lab.worker.training": _validation,
+    "rapidfire_lab.worker.trial": _trials,
     "rapidfire_lab.engine.controller": _commits,
     "rapidfire_lab.engine.ledger": _committed,
     "rapidfire_lab.engine.operations": _operations,
