@@ -1,9 +1,10 @@
 """A search on real data: 27 random configs on the digits, by ASHA and all to their end.
 
 ``python -m benchmarks.search_digits`` trains the same configs twice, for each seed in an experiment of its own: once by
-`ASHA`, and once as a plain list. It prints the best validation loss and accuracy after the last epoch on both sides,
-and the epochs and seconds that each took. Then the search is played again while the engine is killed in the middle, and
-what it has decided is compared: ``same_after_kill``.
+`ASHA`, with as many epochs to spend as it may have at most (the bar), and once as a plain list. It prints the best
+validation loss and accuracy after the last epoch on both sides, and the epochs and seconds that each took. Then the
+search is played again while the engine is killed in the middle, and what it has decided is compared:
+``same_after_kill``.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def kill_the_engine(home: EngineHome) -> Callable[[Experiment], None]:
 
 def measure(home: EngineHome, data: DataHandle, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     runs, epochs = options.runs, options.epochs
-    search = ASHA(space(epochs), num_runs=runs, reduction=options.reduction, seed=seed)
+    budget = {} if options.without_budget else {"epochs": int(TARGET_SHARE * runs * epochs)}
+    search = ASHA(space(epochs), num_runs=runs, reduction=options.reduction, seed=seed, budget=budget)
     configs = search.definition()["configs"]["leaves"]
     tell(f"seed {seed}: ASHA")
     asha, decided = trained(f"asha-{seed}", data, search, epochs, lambda _: None)
@@ -98,6 +100,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=27)
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--reduction", type=int, default=3, help="of ASHA: one run in so many goes on")
+    parser.add_argument("--without-budget", action="store_true", help="let ASHA end when its best have gone on")
     options = parser.parse_args()
     with (
         one_json_line("search_digits") as figures,

@@ -165,8 +165,11 @@ class Conductor:
 
     def _affordable_job(self) -> Job | None:
         job = self._postponed() or self._algorithm.next_job(self._supply)
+        left = self._budget.epochs - self.state["spent"]
         self.state["postponed"] = None
-        if job is not None and self.state["spent"] + self._length(job) > self._budget.epochs:
+        if job is None:
+            return self._algorithm.spare_job(self._supply, left) if math.isfinite(left) else None
+        if self._length(job) > left:
             self.state["postponed"] = {"trial": job.trial, "until": job.until, "parent": job.parent}
             return None
         return job

@@ -223,7 +223,10 @@ class Search(ConfigGroup):
 
 
 class _Rungs(Search):
-    """Compares runs after ``min_epochs``, and then whenever they have ``reduction`` times as many."""
+    """Compares runs after ``min_epochs``, and then whenever they have ``reduction`` times as many.
+
+    A budget of epochs or chunks is spent, where the configs come to an end before it does (see `ASHA`).
+    """
 
     waits = False
 
@@ -270,6 +273,10 @@ class ASHA(_Rungs):
 
     Of the runs that have trained ``min_epochs``, one in ``reduction`` goes on to ``min_epochs * reduction``, and so on
     up to the epochs of the config. All other parameters are those of `Search`.
+
+    A budget of epochs or chunks is spent: what is left of it when all configs have been tried goes to the runs that
+    come next, as though ``reduction`` were smaller, as long as it can bring one to its end. A budget of seconds is a
+    limit and nothing more.
     """
 
     default_name = "asha"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rapidfire_lab.search.searcher import Algorithm, Job, State, from_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rapidfire_lab.search.searcher import Supply
 
@@ -53,10 +53,10 @@ class Halving(Algorithm):
         super().__init__(state)
         self._rungs = list(rungs)
         self._reduction = reduction
-        self._waits = waits
         self._brackets = list(brackets)
         self._shares = [_bracket_size(start, len(rungs), reduction) for start in brackets]
         self.state.setdefault("exhausted", False)
+        self.state.setdefault("waits", waits)
         self.state.setdefault("brackets", [_empty_bracket(len(self._rungs)) for _ in brackets])
 
     def next_job(self, supply: Supply) -> Job | None:
@@ -70,9 +70,12 @@ class Halving(Algorithm):
         for rung in range(len(self._rungs) - 2, start - 1, -1):
             for trial in self._best(bracket, rung, start):
                 if trial not in bracket["promoted"][rung]:
-                    bracket["promoted"][rung].append(trial)
-                    return self._job(bracket, trial, rung + 1, supply)
+                    return self._promoted(bracket, trial, rung, supply)
         return None
+
+    def _promoted(self, bracket: dict[str, Any], trial: int, rung: int, supply: Supply) -> Job:
+        bracket["promoted"][rung].append(trial)
+        return self._job(bracket, trial, rung + 1, supply)
 
     def _job(self, bracket: dict[str, Any], trial: int, rung: int, supply: Supply) -> Job:
         bracket["under_way"][str(trial)] = rung
@@ -80,14 +83,12 @@ class Halving(Algorithm):
 
     def _best(self, bracket: dict[str, Any], rung: int, start: int) -> list[int]:
         """Trials of a rung that may go on, the best first."""
-        there = [(from_json(cost), trial) for trial, cost in bracket["rungs"][rung]]
-        number = len(there) // self._reduction
+        number = len(bracket["rungs"][rung]) // self._reduction
         if self._is_closed(bracket, rung, start):
             number = max(1, number)
-        elif self._waits:
+        elif self.state["waits"]:
             return []
-        ranked = [trial for cost, trial in sorted(there) if math.isfinite(cost) and trial not in bracket["lost"]]
-        return ranked[:number]
+        return _ranked(bracket, rung)[:number]
 
     def _is_closed(self, bracket: dict[str, Any], rung: int, start: int) -> bool:
         """Whether no further trial can come to a rung."""
@@ -112,6 +113,34 @@ class Halving(Algorithm):
         bracket["size"] += 1
         return self._job(bracket, trial, self._brackets[number], supply)
 
+    def spare_job(self, supply: Supply, left: float) -> Job | None:
+        """Promote who comes next, as though ``reduction`` were smaller, once all configs were tried.
+
+        It must be able to come to its end with what those under way leave: for each of these that comes to a rung,
+        one goes on at most.
+        """
+        coming = [one for bracket in self.state["brackets"] for one in bracket["under_way"].items()]
+        if not self.state["exhausted"] or (self.state["waits"] and coming):
+            return None
+        left -= sum(self._epochs_from(rung, int(trial), supply) for trial, rung in coming)
+        for _, rung, _, trial, bracket in sorted(self._next_best(), key=lambda one: one[:4]):
+            if 0 < self._epochs_from(rung, trial, supply) <= left:
+                self.state["waits"] = False  # all rungs are closed
+                return self._promoted(bracket, trial, rung, supply)
+        return None
+
+    def _next_best(self) -> Iterator[tuple[float, int, int, int, dict[str, Any]]]:
+        """Trials that stay behind on a rung, with the share of this rung that is no worse."""
+        for number, bracket in enumerate(self.state["brackets"]):
+            for rung, there in enumerate(bracket["rungs"][:-1]):
+                for rank, trial in enumerate(_ranked(bracket, rung), start=1):
+                    if trial not in bracket["promoted"][rung]:
+                        yield rank / len(there), rung, number, trial, bracket
+
+    def _epochs_from(self, rung: int, trial: int, supply: Supply) -> int:
+        """Epochs from a rung to the end."""
+        return max(0, supply.epochs(trial) - self._rungs[rung])
+
     def reached(self, trial: int, cost: float) -> None:
         for bracket in self.state["brackets"]:
             rung = bracket["under_way"].pop(str(trial), None)
@@ -122,6 +151,12 @@ class Halving(Algorithm):
         for bracket in self.state["brackets"]:
             bracket["under_way"].pop(str(trial), None)
             bracket["lost"].append(trial)
+
+
+def _ranked(bracket: dict[str, Any], rung: int) -> list[int]:
+    """Trials on a rung that can go on, the best first."""
+    there = sorted((from_json(cost), trial) for trial, cost in bracket["rungs"][rung])
+    return [trial for cost, trial in there if math.isfinite(cost) and trial not in bracket["lost"]]
 
 
 def _empty_bracket(rungs: int) -> dict[str, Any]:

@@ -83,6 +83,10 @@ class Algorithm(ABC):
     def next_job(self, supply: Supply) -> Job | None:
         """Say what a free worker is to do; None when there is nothing now."""
 
+    def spare_job(self, supply: Supply, left: float) -> Job | None:  # noqa: ARG002 - for those who can use more
+        """Say what a worker that has nothing to do may do with the ``left`` epochs of a budget; None for nothing."""
+        return None
+
     def observe(self, trial: int, position: float, cost: float) -> Sequence[int]:  # noqa: ARG002 - for those who look
         """Take in a result on the way, after ``position`` epochs; gives trials that are to train no further."""
         return ()
