@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from rapidfire_lab.engine.children import Child, Children, spawn
-from rapidfire_lab.engine.settings import EngineSettings, cpu_threads, input_processes, prepared_bytes, slot_count
+from rapidfire_lab.engine.settings import (
+    EngineSettings,
+    cpu_threads,
+    host_bytes,
+    input_processes,
+    prepared_bytes,
+    slot_count,
+)
 from rapidfire_lab.engine.watchdog import Watchdog
 from rapidfire_lab.errors import EngineError
 
@@ -40,6 +47,7 @@ class Node:
         self.slots = slot_count(settings, len(self._devices))
         self._threads = cpu_threads(settings, len(self._devices))
         self._input_processes = input_processes(settings, len(self._devices))
+        self._host_bytes = host_bytes(settings, len(self._devices))
         self._prepared_bytes = prepared_bytes(settings, home.prepared)
         self._children = Children()
         limit = settings.step_timeout_seconds
@@ -83,6 +91,7 @@ class Node:
             "sharing": math.ceil(self.slots / max(1, len(self._devices))),
             "input-processes": self._input_processes,
             "memory-fraction": self._settings.memory_fraction,
+            "host-bytes": self._host_bytes,
             "prepared": self._home.prepared,
             "prepared-bytes": self._prepared_bytes,
         }

@@ -6,14 +6,14 @@ import json
 import math
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import Any
 
+import psutil
 from traitlets import Bool, Enum, Float, HasTraits, Int, TraitError
 
 from rapidfire_lab.errors import EngineError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PREFIX = "RAPIDFIRE_LAB_"
 _GIGABYTE = 10**9
@@ -34,7 +34,13 @@ class EngineSettings(HasTraits):
     step_timeout_seconds = Float(
         0.0, min=0.0, help="A slot is killed when one minibatch goes on for longer, and the run tries again; 0: never."
     )
-    memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of the free memory in which run states stay.")
+    memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of a device's free memory in which run states stay.")
+    host_memory_fraction = Float(
+        0.5,
+        min=0.0,
+        max=1.0,
+        help="Where slots use GPUs: share of the host's free memory for run states that find no room on them.",
+    )
     prepared_gigabytes = Float(
         None,
         min=0.0,
@@ -96,6 +102,11 @@ def slot_count(settings: EngineSettings, gpus: int = 0) -> int:
     return settings.slots or gpus or available_cores()
 
 
+def host_bytes(settings: EngineSettings, gpus: int) -> int:
+    """Bytes of the host's memory in which a slot may keep run states that find no room on its GPU; 0 without GPUs."""
+    return int(available_memory() * settings.host_memory_fraction / slot_count(settings, gpus)) if gpus else 0
+
+
 def prepared_bytes(settings: EngineSettings, folder: Path) -> int:
     """Bytes that prepared rows may take in a folder, which need not exist."""
     if settings.prepared_gigabytes is not None:
@@ -128,6 +139,21 @@ def available_cores() -> int:
     """CPU cores this process may use: the affinity mask, cut by a container's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, _quota_cores()))
+
+
+def available_memory() -> int:
+    """Bytes of memory that are left for this process: what the machine has, cut by a container's limit."""
+    return max(0, min(psutil.virtual_memory().available, _quota_memory()))
+
+
+def _quota_memory(folder: Path = Path("/sys/fs/cgroup")) -> int:
+    """What a container's limit leaves; files that are merely cached are given up for it."""
+    try:
+        limit, used = (int((folder / name).read_text()) for name in ("memory.max", "memory.current"))
+        counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return limit - used + int(counts.get("inactive_file", 0))
+    except (OSError, ValueError):  # no such files, or the limit is "max"
+        return sys.maxsize
 
 
 def _quota_cores() -> int:

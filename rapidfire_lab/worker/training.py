@@ -28,6 +28,7 @@ from rapidfire_lab.worker.input import MinibatchInput, to_device
 from rapidfire_lab.worker.optimizer_state import load_optimizer_state
 from rapidfire_lab.worker.process_state import ProcessState
 from rapidfire_lab.worker.rng import RngState, own_rng, seed_everything
+from rapidfire_lab.worker.storages import storages_on
 
 if TYPE_CHECKING:
     import contextlib
@@ -445,13 +446,16 @@ class TrainingRun:
         epochs, within = divmod(self.step, self.steps_per_epoch)
         return int(epochs * -(-self.steps_per_epoch // size) + within // size)
 
-    def size(self) -> int:
-        """Bytes of device memory that the run holds between leases."""
-        held = [*self.model.parameters(), *self.model.buffers()]
-        held += [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        for slots in self.optimizer.state.values():
-            held += [value for value in slots.values() if isinstance(value, torch.Tensor)]
-        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+    def storages(self) -> list[torch.UntypedStorage]:
+        """Memory on the device that the run holds between leases."""
+        parameters = list(self.model.parameters())
+        gradients = [parameter.grad for parameter in parameters]
+        return storages_on(self.device, parameters, list(self.model.buffers()), gradients, self.optimizer.state)
+
+    def drop_spent_gradients(self) -> None:
+        """Let go of gradients that the optimizer has used: the next minibatch clears them anyway."""
+        if not self._gradients():
+            self.optimizer.zero_grad()
 
 
 def _go_on_or_stop(keep_going: Callable[[], bool]) -> None:
