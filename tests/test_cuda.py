@@ -135,3 +135,14 @@ def test_nothing_moves_once_a_graph_knows_addresses():
     assert HostCopy.of(storages_on(torch.device("cuda"), weights)) is None
     graph.replay()
     assert total.sum().item() == 2000
+
+
+def test_a_slot_that_asks_for_more_than_its_share_fails_alone(points, tmp_path):
+    total = torch.cuda.get_device_properties(0).total_memory // 2**30
+    knobs = {"epochs": 3, "batch_size": 32, "optimizer": {"name": "AdamW", "args": {}}}
+    configs = [{**knobs, "gigabytes": size} for size in (1, total * 3 // 4, 1)]
+    with engine_home(tmp_path / "home", slots_per_gpu=2, tracking=False, device="cuda"):
+        experiment = Experiment(SPECS / "greedy.py", "shares")
+        experiment.run_fit(points, configs, num_chunks=2)
+        assert list(experiment.get_runs_info()["status"]) == ["completed", "failed", "completed"]
+        experiment.end()

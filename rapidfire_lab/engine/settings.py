@@ -24,6 +24,7 @@ class EngineSettings(HasTraits):
     """Settings of an engine, each also the environment variable ``RAPIDFIRE_LAB_<NAME>``."""
 
     slots = Int(0, min=0, help="Training slots; 0 means one per GPU, else one per CPU core.")
+    slots_per_gpu = Int(1, min=1, help="Slots that share each GPU, where slots is 0; each has its part of the memory.")
     threads_per_slot = Int(0, min=0, help="CPU threads of a slot; 0 means cores divided by slots.")
     device = Enum(("auto", "cpu", "cuda"), "auto", help="auto takes the GPUs where there are any.")
     idle_minutes = Float(30.0, min=0.0, help="The engine exits after so long with no runs and no client.")
@@ -68,7 +69,16 @@ class EngineSettings(HasTraits):
         settings = cls()
         for name, value in {**_from_file(path), **_from_environment()}.items():
             settings._assign(name, value)
+        settings._check()
         return settings
+
+    def _check(self) -> None:
+        if self.slots and self.slots_per_gpu > 1:
+            message = (
+                f"The engine settings slots ({self.slots}) and slots_per_gpu ({self.slots_per_gpu}) both say how many "
+                "slots there are. Set one of them."
+            )
+            raise EngineError(message)
 
     def _assign(self, name: str, value: Any) -> None:
         trait = self.traits().get(name)
@@ -99,7 +109,7 @@ def input_processes(settings: EngineSettings, gpus: int = 0) -> int:
 
 def slot_count(settings: EngineSettings, gpus: int = 0) -> int:
     """Slots that the machine offers."""
-    return settings.slots or gpus or available_cores()
+    return settings.slots or gpus * settings.slots_per_gpu or available_cores()
 
 
 def host_bytes(settings: EngineSettings, gpus: int) -> int:

@@ -544,11 +544,20 @@ def _read_back(state: Path) -> None:
         raise SpecError(message) from error
 
 
-def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:
-    """Bytes for runs that stay on the device: a share of what is free now, divided among the slots that share it."""
+def _memory_budget(device: torch.device, fraction: float, slots: int, bound: int) -> int:
+    """Bytes for runs that stay on the device: a share of what this slot may use of it, or of what is free now."""
+    if bound:
+        return int(bound * fraction)
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * fraction / slots)
     return int(psutil.virtual_memory().available * fraction / slots)
+
+
+def _bound_memory(most: int) -> None:
+    """Have torch allocate no more on a GPU that other slots share; 0 for no bound."""
+    if most:
+        total = torch.cuda.get_device_properties().total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, most / total))
 
 
 def load_torch() -> None:
@@ -588,6 +597,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--sharing", type=int, required=True, help="slots on the same device")
+    parser.add_argument("--device-bytes", type=int, default=0, help="what may be allocated there; 0 for no bound")
     parser.add_argument("--memory-fraction", type=float, required=True)
     parser.add_argument("--host-bytes", type=int, default=0, help="for runs that find no room on the device")
     parser.add_argument("--prepared", type=Path, required=True, help="folder of prepared rows")
@@ -604,9 +614,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = torch.device(arguments.device)
     if device.type == "cuda":
         _make_deterministic()
+        _bound_memory(arguments.device_bytes)
     load_torch()
     _spare_modules()
-    budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing)
+    budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing, arguments.device_bytes)
     residency = Residency(budget, arguments.host_bytes)
     prepared = PreparedStore(arguments.prepared, arguments.prepared_bytes) if arguments.prepared_bytes else None
     Slot(arguments.index, arguments.address, device, residency, prepared, pulse, arguments.input_processes).serve()

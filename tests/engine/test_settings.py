@@ -8,7 +8,13 @@ import psutil
 import pytest
 
 from rapidfire_lab.engine import settings as settings_module
-from rapidfire_lab.engine.settings import EngineSettings, available_cores, available_memory, host_bytes
+from rapidfire_lab.engine.settings import (
+    EngineSettings,
+    available_cores,
+    available_memory,
+    host_bytes,
+    slot_count,
+)
 from rapidfire_lab.errors import EngineError
 
 
@@ -82,6 +88,7 @@ def test_an_empty_variable_says_nothing(load, monkeypatch):
         ("slots", "many"),
         ("slots", "-1"),
         ("slots", "1.5"),
+        ("slots_per_gpu", "0"),
         ("max_attempts", "0"),
         ("device", "tpu"),
         ("idle_minutes", "-1"),
@@ -127,6 +134,26 @@ def test_a_file_that_holds_no_object_is_refused(load, content):
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
     with pytest.raises(EngineError, match="cannot be read as JSON"):
         EngineSettings.load(tmp_path)
+
+
+# Slots
+
+
+@pytest.mark.parametrize(
+    ("content", "gpus", "slots"),
+    [({}, 2, 2), ({"slots_per_gpu": 3}, 2, 6), ({"slots": 5}, 2, 5), ({"slots": 5, "slots_per_gpu": 1}, 2, 5)],
+)
+def test_slots_are_counted_by_gpus_or_in_all(load, content, gpus, slots):
+    assert slot_count(load(content), gpus) == slots
+
+
+def test_without_gpus_there_is_a_slot_per_core(load):
+    assert slot_count(load({"slots_per_gpu": 3}), gpus=0) == available_cores()
+
+
+def test_the_number_of_slots_is_said_once(load):
+    with pytest.raises(EngineError, match=r"slots \(4\) and slots_per_gpu \(2\) both say how many slots there are"):
+        load({"slots": 4, "slots_per_gpu": 2})
 
 
 # Cores
