@@ -77,6 +77,8 @@ _REPORT_SECONDS = 0.25
 _MANY_OBJECTS = 50_000
 """Objects that the garbage collector looks at: so many take it some milliseconds."""
 _LINGER = 1_000
+_MOST_COMPILED = 1 << 14
+"""Versions of one piece of code that torch may compile: for each run's model and each shape of its minibatches."""
 
 
 class _OutOfSharedMemoryError(Exception):
@@ -581,6 +583,17 @@ def _spare_modules(*, again: bool = False) -> bool:
     return True
 
 
+def make_compilation_alike() -> None:
+    """Have ``torch.compile`` make the same code for a run whatever was compiled in this process before.
+
+    Otherwise another shape of a minibatch, the neighbours' too, has it compile once more for all shapes, and too many
+    have it give up; either changes results by a bit.
+    """
+    config = torch._dynamo.config  # noqa: SLF001 - loaded with the first optimizer; it has no other name
+    config.automatic_dynamic_shapes = False
+    config.cache_size_limit = config.accumulated_cache_size_limit = _MOST_COMPILED
+
+
 def _make_deterministic() -> None:
     """Ask CUDA for the same result every time; CPU kernels give it by themselves at a fixed number of threads."""
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
@@ -616,6 +629,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         _make_deterministic()
         _bound_memory(arguments.device_bytes)
     load_torch()
+    make_compilation_alike()
     _spare_modules()
     budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing, arguments.device_bytes)
     residency = Residency(budget, arguments.host_bytes)

@@ -25,6 +25,7 @@ from rapidfire_lab.worker.ahead import MinibatchesAhead
 from rapidfire_lab.worker.forward import autocast, count_minibatch, custom_metrics, loss_and_outputs
 from rapidfire_lab.worker.hooks import Hooks
 from rapidfire_lab.worker.input import MinibatchInput, to_device
+from rapidfire_lab.worker.names import as_named_in, parameters_of, state_of
 from rapidfire_lab.worker.optimizer_state import load_optimizer_state
 from rapidfire_lab.worker.process_state import ProcessState
 from rapidfire_lab.worker.rng import RngState, own_rng, seed_everything
@@ -364,14 +365,13 @@ class TrainingRun:
     # Run state
 
     def weights(self) -> dict[str, torch.Tensor]:
-        return {
-            name: value.detach() for name, value in self.model.state_dict().items() if isinstance(value, torch.Tensor)
-        }
+        state = state_of(self.model)
+        return {name: value.detach() for name, value in state.items() if isinstance(value, torch.Tensor)}
 
     def state(self) -> dict[str, Any]:
         """Everything but the weights that the run needs to go on exactly as if it had never stopped."""
         self.settle_losses()
-        model = self.model.state_dict()
+        model = state_of(self.model)
         return {
             "step": self.step,
             "epoch_end_pending": self._epoch_end_pending,
@@ -383,7 +383,7 @@ class TrainingRun:
             "history": self._history,
             "extra": {name: value for name, value in model.items() if not isinstance(value, torch.Tensor)},
             "gradients": self._gradients(),
-            "requires_grad": {name: parameter.requires_grad for name, parameter in self.model.named_parameters()},
+            "requires_grad": {name: one.requires_grad for name, one in parameters_of(self.model).items()},
         }
 
     def _gradients(self) -> dict[str, torch.Tensor]:
@@ -391,18 +391,18 @@ class TrainingRun:
         inside = self.step % self.steps_per_epoch % self._train["gradient_accumulation_steps"]
         if not inside:
             return {}
-        named = self.model.named_parameters()
+        named = parameters_of(self.model).items()
         return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
 
     def restore(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Take over a saved run state."""
-        self.model.load_state_dict({**weights, **state["extra"]})
+        self.model.load_state_dict(as_named_in(self.model, {**weights, **state["extra"]}))
         load_optimizer_state(self.optimizer, state["optimizer"])
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])
         if self._scaler:
             self._scaler.load_state_dict(state["scaler"])
-        parameters = dict(self.model.named_parameters())
+        parameters = parameters_of(self.model)
         for name, required in state["requires_grad"].items():
             parameters[name].requires_grad_(required)
         for name, gradient in state["gradients"].items():
@@ -416,7 +416,7 @@ class TrainingRun:
         """
         if self._scaler and state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
-        parameters = dict(self.model.named_parameters())
+        parameters = parameters_of(self.model)
         for name, gradient in state["gradients"].items():
             if name in parameters and parameters[name].shape == gradient.shape:
                 parameters[name].grad = gradient.to(parameters[name])
