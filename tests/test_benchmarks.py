@@ -18,6 +18,10 @@ from benchmarks.compare.report import gain, ratio, read, report
 from benchmarks.compare.sides import SideError, run_side
 from benchmarks.compare.workloads import WORKLOADS
 from benchmarks.filled_journal import add_experiment, fill
+from benchmarks.gpu import __main__ as gpu
+from benchmarks.gpu.carry import LEAN, PRESENT, needed, write_sources
+from benchmarks.gpu.loop import train_all
+from benchmarks.gpu.work import SMALL, write_tables
 from rapidfire_lab.configs import expand
 from rapidfire_lab.journal import JournalWriter
 
@@ -148,3 +152,36 @@ def test_a_journal_is_filled(tmp_path):
 @pytest.mark.parametrize("side", ["ours: ASHA", "Optuna: halving"])
 def test_a_search_is_played_on_either_side(side):
     assert 0 <= search.sides(8)[side]("branin", 1, 60) <= 1
+
+
+def test_the_parts_for_gpus_run_dry(capsys):
+    gpu.main(["--device", "cpu", "--small", "--repeats", "1", "--parts", "hops,swap"])
+    hops, swap = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (hops["benchmark"], swap["benchmark"]) == ("gpu_hops", "gpu_swap")
+    assert hops["identical"] == {"device": True, "disk": True}
+    assert hops["leases"] == 4
+    assert swap["bytes"] > 1_000
+    assert min(swap["seconds"].values()) > 0
+
+
+def test_the_loop_beside_the_gpu_parts_trains_all_configs(tmp_path):
+    write_tables(tmp_path, SMALL.rows)
+    assert train_all(SMALL, tmp_path, "cpu") > 0
+    assert (tmp_path / "plain.pt").exists()
+
+
+def test_what_a_gpu_machine_has_is_not_carried_there(tmp_path):
+    versions = needed("rapidfire-lab", PRESENT)
+    assert {"rapidfire-lab", "safetensors", "mlflow", "flask", "markdown-it-py"} <= versions.keys()
+    assert not {"torch", "numpy", "pandas", "pytest", "sympy"} & versions.keys()
+    lean = needed("rapidfire-lab", PRESENT | LEAN)
+    assert lean.keys() < versions.keys()
+    assert "flask" not in lean
+    write_sources(tmp_path)
+    assert (tmp_path / "benchmarks" / "gpu" / "__main__.py").exists()
+
+
+def test_parts_for_gpus_are_chosen_by_name(capsys):
+    with pytest.raises(SystemExit):
+        gpu.main(["--device", "cpu", "--parts", "warp"])
+    assert "unknown part 'warp'; there are hops, swap, sharing, total, fused" in capsys.readouterr().err

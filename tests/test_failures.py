@@ -96,3 +96,13 @@ def test_hung_user_code_is_killed_after_a_stop(points, tmp_path):
         assert "went on for 1 s after a stop or delete (the engine setting stop_grace_seconds)" in log
         assert "in misbehave" in log
         experiment.end()
+
+
+def test_a_run_without_room_beside_others_is_tried_again_alone(points, tmp_path):
+    knobs = {"epochs": 1, "batch_size": 32, "optimizer": {"name": "SGD", "args": {"lr": 0.1}}}
+    with engine_home(tmp_path / "home", slots=1, tracking=False, device="cpu"):
+        experiment = Experiment(SPECS / "crowded.py", "crowded")
+        experiment.run_fit(points, [{**knobs, "large": large} for large in (False, True)], num_chunks=2)
+        assert list(experiment.get_runs_info()["error"].fillna("")) == ["", ""]
+        assert set(experiment.get_runs_info()["status"]) == {"completed"}
+        experiment.end()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
-import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from rapidfire_lab.engine.children import Child, Children, spawn
-from rapidfire_lab.engine.settings import EngineSettings, cpu_threads, input_processes, prepared_bytes, slot_count
+from rapidfire_lab.engine.gpus import shares, slots_on, visible_gpus
+from rapidfire_lab.engine.settings import (
+    EngineSettings,
+    cpu_threads,
+    host_bytes,
+    input_processes,
+    prepared_bytes,
+    slot_count,
+)
 from rapidfire_lab.engine.watchdog import Watchdog
 from rapidfire_lab.errors import EngineError
 
@@ -40,6 +42,8 @@ class Node:
         self.slots = slot_count(settings, len(self._devices))
         self._threads = cpu_threads(settings, len(self._devices))
         self._input_processes = input_processes(settings, len(self._devices))
+        self._shares = shares(self.slots, len(self._devices)) if self._devices else [0]
+        self._host_bytes = host_bytes(settings, len(self._devices))
         self._prepared_bytes = prepared_bytes(settings, home.prepared)
         self._children = Children()
         limit = settings.step_timeout_seconds
@@ -79,15 +83,19 @@ class Node:
                 self._children.add(self._slot(index))
 
     def _slot(self, index: int) -> Child:
+        gpus = max(1, len(self._devices))
+        gpu = index % gpus
         arguments: dict[str, object] = {
             "index": index,
             "address": self._address,
             "parent": self._nursery.pid if self._nursery else os.getpid(),
             "device": "cuda" if self._devices else "cpu",
             "threads": self._threads,
-            "sharing": math.ceil(self.slots / max(1, len(self._devices))),
+            "sharing": slots_on(gpu, gpus, self.slots),
+            "device-bytes": self._shares[gpu],
             "input-processes": self._input_processes,
             "memory-fraction": self._settings.memory_fraction,
+            "host-bytes": self._host_bytes,
             "prepared": self._home.prepared,
             "prepared-bytes": self._prepared_bytes,
         }
@@ -96,7 +104,7 @@ class Node:
         environment = {
             "OMP_NUM_THREADS": str(self._threads),
             "MKL_NUM_THREADS": str(self._threads),
-            "CUDA_VISIBLE_DEVICES": self._devices[index % len(self._devices)] if self._devices else "",
+            "CUDA_VISIBLE_DEVICES": self._devices[gpu] if self._devices else "",
         }
         flags = tuple(word for name, value in arguments.items() for word in (f"--{name}", str(value)))
         if self._nursery is None:
@@ -150,23 +158,8 @@ def _devices(settings: EngineSettings) -> list[str]:
     """Visible GPUs, as values for CUDA_VISIBLE_DEVICES; empty to train on the CPU."""
     if settings.device == "cpu":
         return []
-    count = _count_gpus()
-    if settings.device == "cuda" and not count:
+    gpus = visible_gpus()
+    if settings.device == "cuda" and not gpus:
         message = "The engine setting device is 'cuda', but torch sees no GPU."
         raise EngineError(message)
-    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    return visible[:count] if len(visible) >= count > 0 else [str(index) for index in range(count)]
-
-
-def _count_gpus() -> int:
-    """How many GPUs torch sees, asked by a process of its own: a forked one must neither ask nor rely on the answer."""
-    built = bool(torch.backends.cuda.is_built())  # type: ignore[no-untyped-call]
-    if not built or (sys.platform == "linux" and not _has_gpu_driver()):
-        return 0
-    question = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
-    answer = subprocess.run([sys.executable, "-c", question], capture_output=True, text=True, check=False)
-    return int(answer.stdout) if answer.returncode == 0 else 0
-
-
-def _has_gpu_driver() -> bool:
-    return any(any(Path("/dev").glob(name)) for name in ("nvidia*", "nvmap", "dxg", "kfd"))
+    return gpus

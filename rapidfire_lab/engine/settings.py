@@ -6,14 +6,14 @@ import json
 import math
 import os
 import shutil
-from typing import TYPE_CHECKING, Any
+import sys
+from pathlib import Path
+from typing import Any
 
+import psutil
 from traitlets import Bool, Enum, Float, HasTraits, Int, TraitError
 
 from rapidfire_lab.errors import EngineError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PREFIX = "RAPIDFIRE_LAB_"
 _GIGABYTE = 10**9
@@ -24,6 +24,7 @@ class EngineSettings(HasTraits):
     """Settings of an engine, each also the environment variable ``RAPIDFIRE_LAB_<NAME>``."""
 
     slots = Int(0, min=0, help="Training slots; 0 means one per GPU, else one per CPU core.")
+    slots_per_gpu = Int(1, min=1, help="Slots that share each GPU, where slots is 0; each has its part of the memory.")
     threads_per_slot = Int(0, min=0, help="CPU threads of a slot; 0 means cores divided by slots.")
     device = Enum(("auto", "cpu", "cuda"), "auto", help="auto takes the GPUs where there are any.")
     idle_minutes = Float(30.0, min=0.0, help="The engine exits after so long with no runs and no client.")
@@ -37,7 +38,13 @@ class EngineSettings(HasTraits):
         help="A slot is killed when one minibatch goes on for longer, or a trial of a model template logs nothing for "
         "so long, and the run tries again; 0: never.",
     )
-    memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of the free memory in which run states stay.")
+    memory_fraction = Float(0.5, min=0.0, max=1.0, help="Share of a device's free memory in which run states stay.")
+    host_memory_fraction = Float(
+        0.5,
+        min=0.0,
+        max=1.0,
+        help="Where slots use GPUs: share of the host's free memory for run states that find no room on them.",
+    )
     prepared_gigabytes = Float(
         None,
         min=0.0,
@@ -65,7 +72,16 @@ class EngineSettings(HasTraits):
         settings = cls()
         for name, value in {**_from_file(path), **_from_environment()}.items():
             settings._assign(name, value)
+        settings._check()
         return settings
+
+    def _check(self) -> None:
+        if self.slots and self.slots_per_gpu > 1:
+            message = (
+                f"The engine settings slots ({self.slots}) and slots_per_gpu ({self.slots_per_gpu}) both say how many "
+                "slots there are. Set one of them."
+            )
+            raise EngineError(message)
 
     def _assign(self, name: str, value: Any) -> None:
         trait = self.traits().get(name)
@@ -96,7 +112,12 @@ def input_processes(settings: EngineSettings, gpus: int = 0) -> int:
 
 def slot_count(settings: EngineSettings, gpus: int = 0) -> int:
     """Slots that the machine offers."""
-    return settings.slots or gpus or available_cores()
+    return settings.slots or gpus * settings.slots_per_gpu or available_cores()
+
+
+def host_bytes(settings: EngineSettings, gpus: int) -> int:
+    """Bytes of the host's memory in which a slot may keep run states that find no room on its GPU; 0 without GPUs."""
+    return int(available_memory() * settings.host_memory_fraction / slot_count(settings, gpus)) if gpus else 0
 
 
 def prepared_bytes(settings: EngineSettings, folder: Path) -> int:
@@ -131,6 +152,21 @@ def available_cores() -> int:
     """CPU cores this process may use: the affinity mask, cut by a container's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, _quota_cores()))
+
+
+def available_memory() -> int:
+    """Bytes of memory that are left for this process: what the machine has, cut by a container's limit."""
+    return max(0, min(psutil.virtual_memory().available, _quota_memory()))
+
+
+def _quota_memory(folder: Path = Path("/sys/fs/cgroup")) -> int:
+    """What a container's limit leaves; files that are merely cached are given up for it."""
+    try:
+        limit, used = (int((folder / name).read_text()) for name in ("memory.max", "memory.current"))
+        counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return limit - used + int(counts.get("inactive_file", 0))
+    except (OSError, ValueError):  # no such files, or the limit is "max"
+        return sys.maxsize
 
 
 def _quota_cores() -> int:

@@ -18,6 +18,7 @@ from rapidfire_lab.worker.checkpoint import load_checkpoint, load_weights
 from rapidfire_lab.worker.forward import autocast, count_minibatch
 from rapidfire_lab.worker.hooks import Hooks
 from rapidfire_lab.worker.input import MinibatchInput, to_device
+from rapidfire_lab.worker.names import as_named_in
 from rapidfire_lab.worker.process_state import ProcessState
 from rapidfire_lab.worker.rng import own_rng, seed_everything
 
@@ -89,7 +90,7 @@ class Inference:
 
     def _load(self, model: nn.Module, tensors: dict[str, Any]) -> None:
         try:
-            missing, unexpected = model.load_state_dict(tensors, strict=False)
+            missing, unexpected = model.load_state_dict(as_named_in(model, tensors), strict=False)
         except RuntimeError as error:
             message = f"The weights {self._plan.weights} do not fit the model that create_model makes: {error}"
             raise SpecError(message) from error

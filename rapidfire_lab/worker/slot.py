@@ -83,6 +83,8 @@ _REPORT_SECONDS = 0.25
 _MANY_OBJECTS = 50_000
 """Objects that the garbage collector looks at: so many take it some milliseconds."""
 _LINGER = 1_000
+_MOST_COMPILED = 1 << 14
+"""Versions of one piece of code that torch may compile: for each run's model and each shape of its minibatches."""
 
 
 class _OutOfSharedMemoryError(Exception):
@@ -112,7 +114,7 @@ class Slot:
         index: int,
         address: str,
         device: torch.device,
-        budget: int,
+        residency: Residency,
         prepared: PreparedStore | None,
         pulse: Pulse,
         input_processes: int = 0,
@@ -120,7 +122,7 @@ class Slot:
         self._index = index
         self._device = device
         self._pulse = pulse
-        self._residency = Residency(budget)
+        self._residency = residency
         self._saver = Saver()
         self._prepared = prepared
         self._minibatches = MinibatchMemory()
@@ -234,15 +236,20 @@ class Slot:
         self._tell_saved()
 
     def _attempts(self, grant: Grant, layout: ExperimentLayout) -> LeaseDone | None:
-        try:
+        with contextlib.suppress(_OutOfSharedMemoryError):
             return self._attempt(grant, layout)
-        except _OutOfSharedMemoryError:
-            # Beside the resident runs there was too little memory: the device is given to this run alone.
-            self._settle(grant.run)
-            self._drop_residents()
-            self._training = None
-            self._free_memory()
-            return self._attempt(grant, layout)
+        # Beside the resident runs there was too little memory: the device is given to this run alone. The error is
+        # gone by now, which had all that the first attempt made.
+        self._settle(grant.run)
+        self._training = None
+        self._vacate_device()
+        return self._attempt(grant, layout)
+
+    def _vacate_device(self) -> None:
+        """Have all other runs leave the device."""
+        self._residency.vacate()
+        self._inference = None
+        self._free_memory()
 
     def _drop_residents(self) -> None:
         self._residency.clear()
@@ -265,7 +272,7 @@ class Slot:
         except DamagedCheckpointError as error:
             return self._damaged(grant, layout, error)
         except torch.OutOfMemoryError as error:
-            if len(self._residency) or self._inference:
+            if self._residency.is_on_device or self._inference:
                 raise _OutOfSharedMemoryError from error
             return self._failed(grant, layout, error)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its run alone
@@ -307,6 +314,7 @@ class Slot:
         if checkpoint is None:
             return done
         if outcome in ("reached", "preempted"):
+            training.drop_spent_gradients()
             self._residency.put(grant.run, grant.lease, training)
         self._saver.save(grant.run, lambda: self._saved(grant, layout, checkpoint, done), is_live=checkpoint.is_live)
         self._send(LeaseTrained(lease=grant.lease, outcome=outcome, step=training.step, fusion=done.fusion))
@@ -580,12 +588,10 @@ class Slot:
         self._send(done)
 
     def _part_attempts(self, part: Infer, layout: ExperimentLayout) -> PartDone:
-        try:
+        with contextlib.suppress(_OutOfSharedMemoryError):
             return self._part_attempt(part, layout)
-        except _OutOfSharedMemoryError:
-            self._drop_residents()
-            self._free_memory()
-            return self._part_attempt(part, layout)
+        self._vacate_device()
+        return self._part_attempt(part, layout)
 
     def _part_attempt(self, part: Infer, layout: ExperimentLayout) -> PartDone:
         try:
@@ -596,7 +602,7 @@ class Slot:
         except UnsavedPartError as error:
             return PartDone(lease=part.lease, outcome="unsaved", error=str(error))
         except torch.OutOfMemoryError as error:
-            if len(self._residency):
+            if self._residency.is_on_device:
                 raise _OutOfSharedMemoryError from error
             return self._part_failed(part, layout, error)
         except BaseException as error:  # noqa: BLE001 - whatever user code raises fails its job alone
@@ -709,11 +715,20 @@ def _read_back(state: Path) -> None:
         raise SpecError(message) from error
 
 
-def _memory_budget(device: torch.device, fraction: float, slots: int) -> int:
-    """Bytes for resident runs: a share of what is free now, divided among the slots that share it."""
+def _memory_budget(device: torch.device, fraction: float, slots: int, bound: int) -> int:
+    """Bytes for runs that stay on the device: a share of what this slot may use of it, or of what is free now."""
+    if bound:
+        return int(bound * fraction)
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0] * fraction / slots)
     return int(psutil.virtual_memory().available * fraction / slots)
+
+
+def _bound_memory(most: int) -> None:
+    """Have torch allocate no more on a GPU that other slots share; 0 for no bound."""
+    if most:
+        total = torch.cuda.get_device_properties().total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, most / total))
 
 
 def load_torch() -> None:
@@ -737,6 +752,17 @@ def _spare_modules(*, again: bool = False) -> bool:
     return True
 
 
+def make_compilation_alike() -> None:
+    """Have ``torch.compile`` make the same code for a run whatever was compiled in this process before.
+
+    Otherwise another shape of a minibatch, the neighbours' too, has it compile once more for all shapes, and too many
+    have it give up; either changes results by a bit.
+    """
+    config = torch._dynamo.config  # noqa: SLF001 - loaded with the first optimizer; it has no other name
+    config.automatic_dynamic_shapes = False
+    config.cache_size_limit = config.accumulated_cache_size_limit = _MOST_COMPILED
+
+
 def _make_deterministic() -> None:
     """Ask CUDA for the same result every time; CPU kernels give it by themselves at a fixed number of threads."""
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
@@ -753,7 +779,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--sharing", type=int, required=True, help="slots on the same device")
+    parser.add_argument("--device-bytes", type=int, default=0, help="what may be allocated there; 0 for no bound")
     parser.add_argument("--memory-fraction", type=float, required=True)
+    parser.add_argument("--host-bytes", type=int, default=0, help="for runs that find no room on the device")
     parser.add_argument("--prepared", type=Path, required=True, help="folder of prepared rows")
     parser.add_argument("--prepared-bytes", type=int, required=True, help="what they may take; 0 to keep none")
     parser.add_argument("--input-processes", type=int, default=0, help="how many may prepare minibatches ahead")
@@ -768,11 +796,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = torch.device(arguments.device)
     if device.type == "cuda":
         _make_deterministic()
+        _bound_memory(arguments.device_bytes)
     load_torch()
+    make_compilation_alike()
     _spare_modules()
-    budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing)
+    budget = _memory_budget(device, arguments.memory_fraction, arguments.sharing, arguments.device_bytes)
+    residency = Residency(budget, arguments.host_bytes)
     prepared = PreparedStore(arguments.prepared, arguments.prepared_bytes) if arguments.prepared_bytes else None
-    Slot(arguments.index, arguments.address, device, budget, prepared, pulse, arguments.input_processes).serve()
+    Slot(arguments.index, arguments.address, device, residency, prepared, pulse, arguments.input_processes).serve()
 
 
 if __name__ == "__main__":

@@ -26,9 +26,11 @@ from rapidfire_lab.worker.ahead import MinibatchesAhead
 from rapidfire_lab.worker.forward import autocast, count_minibatch, custom_metrics, loss_and_outputs
 from rapidfire_lab.worker.hooks import Hooks
 from rapidfire_lab.worker.input import MinibatchInput, to_device
+from rapidfire_lab.worker.names import as_named_in, parameters_of, state_of
 from rapidfire_lab.worker.optimizer_state import load_optimizer_state
 from rapidfire_lab.worker.process_state import ProcessState
 from rapidfire_lab.worker.rng import RngState, own_rng, seed_everything
+from rapidfire_lab.worker.storages import storages_on
 from rapidfire_lab.worker.structure import NotFusibleError
 
 if TYPE_CHECKING:
@@ -426,14 +428,13 @@ class TrainingRun:
     # Run state
 
     def weights(self) -> dict[str, torch.Tensor]:
-        return {
-            name: value.detach() for name, value in self.model.state_dict().items() if isinstance(value, torch.Tensor)
-        }
+        state = state_of(self.model)
+        return {name: value.detach() for name, value in state.items() if isinstance(value, torch.Tensor)}
 
     def state(self) -> dict[str, Any]:
         """Everything but the weights that the run needs to go on exactly as if it had never stopped."""
         self.settle_losses()
-        model = self.model.state_dict()
+        model = state_of(self.model)
         return {
             "step": self.step,
             "epoch_end_pending": self.is_at_epoch_end,
@@ -445,25 +446,25 @@ class TrainingRun:
             "history": self._history,
             "extra": {name: value for name, value in model.items() if not isinstance(value, torch.Tensor)},
             "gradients": self._gradients(),
-            "requires_grad": {name: parameter.requires_grad for name, parameter in self.model.named_parameters()},
+            "requires_grad": {name: one.requires_grad for name, one in parameters_of(self.model).items()},
         }
 
     def _gradients(self) -> dict[str, torch.Tensor]:
         """Gradients, when the run stands inside a group of accumulated minibatches."""
         if not self.is_inside_group:
             return {}
-        named = self.model.named_parameters()
+        named = parameters_of(self.model).items()
         return {name: parameter.grad for name, parameter in named if parameter.grad is not None}
 
     def restore(self, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Take over a saved run state."""
-        self.model.load_state_dict({**weights, **state["extra"]})
+        self.model.load_state_dict(as_named_in(self.model, {**weights, **state["extra"]}))
         load_optimizer_state(self.optimizer, state["optimizer"])
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])
         if self._scaler:
             self._scaler.load_state_dict(state["scaler"])
-        parameters = dict(self.model.named_parameters())
+        parameters = parameters_of(self.model)
         for name, required in state["requires_grad"].items():
             parameters[name].requires_grad_(required)
         for name, gradient in state["gradients"].items():
@@ -477,7 +478,7 @@ class TrainingRun:
         """
         if self._scaler and state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
-        parameters = dict(self.model.named_parameters())
+        parameters = parameters_of(self.model)
         for name, gradient in state["gradients"].items():
             if name in parameters and parameters[name].shape == gradient.shape:
                 parameters[name].grad = gradient.to(parameters[name])
@@ -507,13 +508,16 @@ class TrainingRun:
         epochs, within = divmod(self.step, self.steps_per_epoch)
         return int(epochs * -(-self.steps_per_epoch // size) + within // size)
 
-    def size(self) -> int:
-        """Bytes of device memory that the run holds between leases."""
-        held = [*self.model.parameters(), *self.model.buffers()]
-        held += [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        for slots in self.optimizer.state.values():
-            held += [value for value in slots.values() if isinstance(value, torch.Tensor)]
-        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+    def storages(self) -> list[torch.UntypedStorage]:
+        """Memory on the device that the run holds between leases."""
+        parameters = list(self.model.parameters())
+        gradients = [parameter.grad for parameter in parameters]
+        return storages_on(self.device, parameters, list(self.model.buffers()), gradients, self.optimizer.state)
+
+    def drop_spent_gradients(self) -> None:
+        """Let go of gradients that the optimizer has used: the next minibatch clears them anyway."""
+        if not self._gradients():
+            self.optimizer.zero_grad()
 
 
 def _go_on_or_stop(keep_going: Callable[[], bool]) -> None:

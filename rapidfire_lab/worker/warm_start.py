@@ -12,6 +12,7 @@ import torch
 from torch.nn.parameter import is_lazy
 
 from rapidfire_lab.engine.protocol import Carried
+from rapidfire_lab.worker.names import as_named_in, parameters_of, state_of
 from rapidfire_lab.worker.optimizer_state import KeptNames, load_optimizer_state, state_by_name
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ def carry_over(training: TrainingRun, parent: Parent, *, continue_position: bool
 
 def _carry_weights(model: nn.Module, parent: Parent) -> Carried:
     found = {**parent.weights, **parent.state["extra"]}
-    own = model.state_dict()
+    own = state_of(model)
     left = {name: why for name, value in own.items() if (why := _misfit(name, value, found))}
-    model.load_state_dict({name: found[name] for name in own if name not in left}, strict=False)
+    model.load_state_dict(as_named_in(model, {name: found[name] for name in own if name not in left}), strict=False)
     return Carried(
         carried=len(own) - len(left),
         left=left | {name: "not in this model" for name in found if name not in own},
@@ -78,7 +79,7 @@ def _carry_moments(training: TrainingRun, parent: Parent, left_weights: dict[str
     kept = KeptNames(type(training.optimizer), chosen["args"])
     carried: dict[int, dict[str, Any]] = {}
     left: dict[str, str] = {}
-    for index, (name, parameter) in enumerate(training.model.named_parameters()):
+    for index, (name, parameter) in enumerate(parameters_of(training.model).items()):
         names = kept.of(parameter)
         why = "as its weights" if name in left_weights else _unusable(name, parameter, names, found, parent)
         if names and not why:

@@ -2,11 +2,19 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
+import psutil
 import pytest
 
 from rapidfire_lab.engine import settings as settings_module
-from rapidfire_lab.engine.settings import EngineSettings, available_cores
+from rapidfire_lab.engine.settings import (
+    EngineSettings,
+    available_cores,
+    available_memory,
+    host_bytes,
+    slot_count,
+)
 from rapidfire_lab.errors import EngineError
 
 
@@ -80,6 +88,7 @@ def test_an_empty_variable_says_nothing(load, monkeypatch):
         ("slots", "many"),
         ("slots", "-1"),
         ("slots", "1.5"),
+        ("slots_per_gpu", "0"),
         ("max_attempts", "0"),
         ("device", "tpu"),
         ("idle_minutes", "-1"),
@@ -105,7 +114,7 @@ def test_a_value_in_the_file_that_cannot_be_is_refused(load, name, value):
 
 
 def test_an_unknown_setting_is_refused_beside_the_known_ones(load):
-    with pytest.raises(EngineError, match="Unknown engine setting 'slotz'; the settings are device, idle_minutes"):
+    with pytest.raises(EngineError, match="Unknown engine setting 'slotz'; the settings are device, host_memory"):
         load({"slotz": 4})
 
 
@@ -125,6 +134,26 @@ def test_a_file_that_holds_no_object_is_refused(load, content):
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
     with pytest.raises(EngineError, match="cannot be read as JSON"):
         EngineSettings.load(tmp_path)
+
+
+# Slots
+
+
+@pytest.mark.parametrize(
+    ("content", "gpus", "slots"),
+    [({}, 2, 2), ({"slots_per_gpu": 3}, 2, 6), ({"slots": 5}, 2, 5), ({"slots": 5, "slots_per_gpu": 1}, 2, 5)],
+)
+def test_slots_are_counted_by_gpus_or_in_all(load, content, gpus, slots):
+    assert slot_count(load(content), gpus) == slots
+
+
+def test_without_gpus_there_is_a_slot_per_core(load):
+    assert slot_count(load({"slots_per_gpu": 3}), gpus=0) == available_cores()
+
+
+def test_the_number_of_slots_is_said_once(load):
+    with pytest.raises(EngineError, match=r"slots \(4\) and slots_per_gpu \(2\) both say how many slots there are"):
+        load({"slots": 4, "slots_per_gpu": 2})
 
 
 # Cores
@@ -154,3 +183,39 @@ def test_without_a_quota_file_there_is_no_quota(monkeypatch):
 
     monkeypatch.setattr("builtins.open", absent)
     assert settings_module._quota_cores() == 1 << 16
+
+
+# Memory
+
+
+@pytest.fixture
+def container(tmp_path):
+    """A container's limit, and what it has used of that."""
+
+    def limited(limit, used, stat="anon 1\ninactive_file 300"):
+        for name, text in (("memory.max", limit), ("memory.current", used), ("memory.stat", stat)):
+            (tmp_path / name).write_text(f"{text}\n")
+        return settings_module._quota_memory(tmp_path)
+
+    return limited
+
+
+def test_a_containers_limit_cuts_what_is_left_of_memory(container):
+    assert container(5_000, 1_000) == 4_300
+    assert container(5_000, 1_000, "anon 1") == 4_000
+    assert container("max", 1_000) == sys.maxsize
+
+
+def test_without_a_limit_memory_is_that_of_the_machine(tmp_path):
+    assert settings_module._quota_memory(tmp_path) == sys.maxsize
+    assert 0 < available_memory() <= psutil.virtual_memory().total
+
+
+@pytest.mark.parametrize(("limit", "slots", "share"), [(1_000, 4, 125), (1_000, 1, 500), (-5, 4, 0)])
+def test_slots_share_the_hosts_memory_for_what_their_gpus_cannot_hold(monkeypatch, limit, slots, share):
+    monkeypatch.setattr(settings_module, "_quota_memory", lambda: limit)
+    assert host_bytes(EngineSettings(slots=slots), gpus=1) == share
+
+
+def test_on_cpus_the_host_is_the_device():
+    assert host_bytes(EngineSettings(), gpus=0) == 0
