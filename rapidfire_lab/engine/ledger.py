@@ -75,7 +75,7 @@ class Ledger:
         self.outgoing: list[tuple[int, Grant | Infer | Preempt]] = []
         """Messages to slots, by slot index."""
         self.outbox_grew = bool(journal.outbox_size())
-        """Whether there is, or was, something for the tracker."""
+        """Whether there is something for the tracker that it has not been told of."""
         self.jobs = JobLedger(self)
         self._obsolete: list[Path] = []
         self._told = journal.damaged_steps()
