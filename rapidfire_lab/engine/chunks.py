@@ -35,8 +35,9 @@ class Pace:
             return
         known = self.step_seconds
         measured = seconds / steps
-        self.step_seconds = measured if known is None else known + _SMOOTHING * (measured - known)
         weight = _SMOOTHING if known is not None else 1.0
+        # What was slower before was so by what is done but once, as preparing rows: that is over.
+        self.step_seconds = measured if known is None else min(measured, known + weight * (measured - known))
         self.hop_seconds += weight * (overhead - self.hop_seconds)
         self.save_seconds += weight * (saving - self.save_seconds)
 

@@ -224,11 +224,17 @@ class TrainingRun:
         first = batch // size * size
         group = min(size, self.steps_per_epoch - first)
         if batch == first:
-            self.optimizer.zero_grad()
+            self._clear_gradients()
         scaled = loss / group if group > 1 else loss
         (self._scaler.scale(scaled) if self._scaler else scaled).backward()
         if batch == first + group - 1:
             self._optimizer_step()
+
+    def _clear_gradients(self) -> None:
+        """What ``zero_grad`` does, without its note for profilers: that takes longer than all else in it."""
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def _optimizer_step(self) -> None:
         clip = self._train["gradient_clip_norm"]
@@ -279,7 +285,7 @@ class TrainingRun:
         pending, self._pending_losses = self._pending_losses, []
         if not pending:
             return
-        values = torch.stack([loss.double().reshape(()) for loss, _, _ in pending]).tolist()
+        values = _numbers([loss for loss, _, _ in pending], at_once=self._cuda)
         for value, (_, examples, step) in zip(values, pending, strict=True):
             if not math.isfinite(value):
                 epoch, batch = divmod(step - 1, self.steps_per_epoch)
@@ -452,6 +458,14 @@ class TrainingRun:
         for slots in self.optimizer.state.values():
             held += [value for value in slots.values() if isinstance(value, torch.Tensor)]
         return sum(tensor.numel() * tensor.element_size() for tensor in held)
+
+
+def _numbers(losses: list[torch.Tensor], *, at_once: bool) -> list[float]:
+    """Losses as numbers; ``at_once`` waits for the device but once."""
+    if not at_once:
+        return [float(loss) for loss in losses]
+    numbers: list[float] = torch.stack([loss.double().reshape(()) for loss in losses]).tolist()
+    return numbers
 
 
 def _go_on_or_stop(keep_going: Callable[[], bool]) -> None:

@@ -154,6 +154,15 @@ def test_the_first_measurement_counts_whole_and_later_ones_half():
     assert (pace.step_seconds, pace.hop_seconds) == (3.0, 2.0)
 
 
+def test_steps_that_are_faster_count_at_once():
+    pace = Pace()
+    pace.observe(10, 40.0, 1.0)
+    pace.observe(10, 10.0, 1.0)
+    assert pace.step_seconds == 1.0
+    pace.observe(10, 20.0, 1.0)
+    assert pace.step_seconds == 1.5
+
+
 def test_a_lease_without_a_step_tells_nothing():
     pace = Pace(step_seconds=2.0, hop_seconds=1.0)
     pace.observe(0, 5.0, 9.0)
