@@ -47,6 +47,11 @@ class Pace:
         return max(SHORTEST_CHUNK, self.hop_seconds / OVERHEAD_SHARE, self.save_seconds / SAVING_SHARE)
 
 
+def is_soon_done(*, steps: int, seconds: float, left: int) -> bool:
+    """Whether the steps that a run has left are worth no hop: they would take no longer than the shortest chunk."""
+    return 0 < left <= steps * SHORTEST_CHUNK / max(seconds, 1e-9)
+
+
 def chunks_per_epoch(steps_per_epoch: int, chunks: int | None) -> int:
     """Parts that an epoch is cut into where ``chunks`` are wanted; there is no part without a minibatch."""
     return max(1, min(chunks or FIRST_CHUNKS, steps_per_epoch))

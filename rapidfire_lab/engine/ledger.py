@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rapidfire_lab.engine.protocol import Carried, LeaseTrained, WarmStarted
-    from rapidfire_lab.journal import ExperimentRecord, JournalWriter, MetricPoint, RunRecord
+    from rapidfire_lab.journal import ExperimentRecord, FitRecord, JournalWriter, MetricPoint, RunRecord
 
 _LOG_TAIL = 4_000
 _LARGEST_STACK = 10_000
@@ -145,12 +145,17 @@ class Ledger:
             steps_per_epoch=run.steps_per_epoch,
             from_step=grant.from_step,
             to_step=grant.to_step,
+            at_most=run.total_steps if self._may_go_on(run, fit) else grant.to_step,
             base_lease=run.base_lease if grant.base is None else grant.base,
             previous_lease=self._previous_lease(run) if grant.base is None else run.base_lease,
             epoch_checkpoints=experiment.epoch_checkpoints,
             warm_start=self._warm_start(run) if grant.base is None else None,
         )
         self.outgoing.append((grant.slot, message))
+
+    def _may_go_on(self, run: RunRecord, fit: FitRecord) -> bool:
+        """Whether a lease may go to the end of the run: nobody is to look at the run, or stop it, before."""
+        return fit.num_chunks is None and run.until is None and not self.journal.active_policies()
 
     def _previous_lease(self, run: RunRecord) -> int:
         return self.journal.previous_lease(run.id, run.base_lease)

@@ -119,7 +119,7 @@ _seed_torch = torch.default_generator.manual_seed if _KNOWS_THE_CPU_ALONE else t
 
 def _numpy_memory() -> bytes | None:
     """What numpy's global generator has in its memory; None where somebody has put another kind in its place."""
-    generator = np.random.get_bit_generator()
+    generator = np.random.get_bit_generator()  # type: ignore[attr-defined]  # numpy's types do not have it
     if type(generator) is not np.random.MT19937:
         return None
     return ctypes.string_at(generator.ctypes.state_address, _MT19937_BYTES)

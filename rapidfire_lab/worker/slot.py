@@ -22,6 +22,7 @@ import torch
 import zmq
 
 from rapidfire_lab.data import IngestedData, Partition
+from rapidfire_lab.engine.chunks import is_soon_done
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.lifeline import die_with_parent
 from rapidfire_lab.engine.protocol import (
@@ -365,8 +366,13 @@ class Slot:
 
         try:
             self._pulse.beat(training.step)
+            began, first = time.perf_counter(), training.step
             outcome = training.train(grant.to_step, keep_going)
             training.settle_losses()  # waits for the device
+            seconds, steps = time.perf_counter() - began, training.step - first
+            if outcome == "reached" and is_soon_done(steps=steps, seconds=seconds, left=grant.at_most - training.step):
+                outcome = training.train(grant.at_most, keep_going)
+                training.settle_losses()
         finally:
             self._pulse.rest()
         if grant.epoch_checkpoints and training.completed_epochs > epochs:
