@@ -53,6 +53,12 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.1
 _LOOK_SHARE = 20
+"""What a look takes of a core, so many times over, passes before the next one: the cores are there for training."""
+
+_NOTICED_SHARE = 0.01
+"""How late the end may be noticed, as a share of the time that it was waited for."""
+
+_SHORTEST_PAUSE = 0.01
 _TRACKING_SECONDS = 30.0
 _MOST_RUNS = 1 << 62
 
@@ -232,21 +238,21 @@ class Experiment:
         self._wait_for(list(run_ids) if run_ids is not None else None, None, timeout)
 
     def _wait_for(self, run_ids: list[int] | None, view: RunView | None, timeout: float | None = None) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
+        began = time.monotonic()
+        update_due = began
         try:
             if self._goes_on(run_ids):
                 self._client.start()
             while self._goes_on(run_ids) and self._engine_goes_on():
-                looked = time.monotonic()
+                waited = time.monotonic() - began
                 if view is not None:
-                    view.update()
-                if deadline is not None and looked > deadline:
+                    update_due = _updated(view, update_due)
+                if timeout is not None and waited > timeout:
                     active = self._active(run_ids)
                     what = f"Runs {active} are still training" if active else "A test or prediction is under way"
                     message = f"{what} after {timeout} s."
                     raise TimeoutError(message)
-                # A large table takes its time: looking must not take the cores from training.
-                time.sleep(max(_LOOK_SECONDS, _LOOK_SHARE * (time.monotonic() - looked)))
+                time.sleep(min(_LOOK_SECONDS, max(_SHORTEST_PAUSE, _NOTICED_SHARE * waited)))
         except KeyboardInterrupt:
             print(
                 f"\nDetached: the runs of {self.name} train on. wait() or show() watches them again, "
@@ -883,6 +889,16 @@ class Experiment:
         deadline = time.monotonic() + _TRACKING_SECONDS
         while self._reader().outbox_size() and self._client.is_alive() and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
+
+
+def _updated(view: RunView, due: float) -> float:
+    """Update a view once that is due; returns when it is due again."""
+    now = time.monotonic()
+    if now < due:
+        return due
+    before = time.thread_time()
+    view.update()
+    return now + max(_LOOK_SECONDS, _LOOK_SHARE * (time.thread_time() - before))
 
 
 def _check_fit_arguments(data_handle: object, seed: object, num_chunks: object, fuse: object) -> None:

@@ -312,3 +312,19 @@ def test_a_metric_with_the_name_of_a_column_of_tests_costs_no_training(home, poi
     assert [run.status for run in experiment.runs()] == ["completed"]
     assert "run_test will refuse it" in (experiment.path / "runs" / "1" / "run.log").read_text()
     experiment.end()
+
+
+def leases_of(experiment):
+    """How many leases each run of an experiment took."""
+    with EngineClient().reader() as reader:
+        keys = [run.id for run in experiment.runs()]
+        taken = [row["run"] for row in reader._all("SELECT run FROM leases")]
+    return [taken.count(key) for key in keys]
+
+
+def test_runs_that_take_but_a_moment_are_trained_in_one_lease_unless_chunks_are_asked_for(experiment, points):
+    experiment.run_fit(points, [paced_config(width=width) for width in range(8, 16)])
+    # Some may be held up by what else the machine does.
+    assert 1 in leases_of(experiment)
+    experiment.run_fit(points, [paced_config(width=width) for width in (16, 17)], num_chunks=2)
+    assert leases_of(experiment)[-2:] == [4, 4]

@@ -35,8 +35,9 @@ class Pace:
             return
         known = self.step_seconds
         measured = seconds / steps
-        self.step_seconds = measured if known is None else known + _SMOOTHING * (measured - known)
         weight = _SMOOTHING if known is not None else 1.0
+        # What was slower before was so by what is done but once, as preparing rows: that is over.
+        self.step_seconds = measured if known is None else min(measured, known + weight * (measured - known))
         self.hop_seconds += weight * (overhead - self.hop_seconds)
         self.save_seconds += weight * (saving - self.save_seconds)
 
@@ -44,6 +45,11 @@ class Pace:
     def chunk_seconds(self) -> float:
         """Length of a chunk that keeps the cost of hopping under its share, and lets checkpoints be written."""
         return max(SHORTEST_CHUNK, self.hop_seconds / OVERHEAD_SHARE, self.save_seconds / SAVING_SHARE)
+
+
+def is_soon_done(*, steps: int, seconds: float, left: int) -> bool:
+    """Whether the steps that a run has left are worth no hop: they would take no longer than the shortest chunk."""
+    return 0 < left <= steps * SHORTEST_CHUNK / max(seconds, 1e-9)
 
 
 def chunks_per_epoch(steps_per_epoch: int, chunks: int | None) -> int:

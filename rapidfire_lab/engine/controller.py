@@ -15,6 +15,7 @@ from rapidfire_lab.engine import inference, operations, policies, protocol, requ
 from rapidfire_lab.engine.children import exit_reason
 from rapidfire_lab.engine.policy_line import PolicyLine
 from rapidfire_lab.engine.scheduler import DrainAsked, SlotDown, SlotDying, SlotUp
+from rapidfire_lab.engine.tracker_line import TrackerLine
 from rapidfire_lab.errors import RapidfireLabError
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ _ANSWERING_SECONDS = 0.1
 
 _PROGRESS_SECONDS = 0.25
 _DRAIN_SECONDS = 20.0
-_TRACKER_DELAY = 5.0
-"""To load MLflow takes seconds of a core, at a time when slots have just begun to train."""
-
 _TRACKER_DRAIN_SECONDS = 10.0
 _REPLY_LIFE = 24 * 3600.0
 _LATE = "A minibatch went on for {:g} s after a stop or delete (the engine setting stop_grace_seconds)."
@@ -75,7 +73,7 @@ class Controller:
         self._scheduler = ledger.scheduler
         self._node = node
         self._slots: dict[int, bytes] = {}
-        self._tracker: bytes | None = None
+        self._tracker = TrackerLine(node, self._send)
         self._policies = PolicyLine(ledger, node, self._send, max_deaths=settings.max_attempts)
         self._requests: deque[tuple[bytes, protocol.Request]] = deque()
         self._progress: dict[int, protocol.Progress] = {}
@@ -104,6 +102,7 @@ class Controller:
             self._serve_messages()
             self._reap(time.monotonic())
             self._flush_progress()
+            self._tracker.tell_due(time.monotonic())
             self._kill_overdue()
             self._exit_when_idle()
         self._close()
@@ -133,12 +132,13 @@ class Controller:
 
     def _drain_tracker(self) -> None:
         deadline = time.monotonic() + _TRACKER_DRAIN_SECONDS
-        while self._tracker and self._journal.outbox_size() and time.monotonic() < deadline:
+        self._tracker.tell()
+        while self._tracker.is_up and self._journal.outbox_size() and time.monotonic() < deadline:
             self._serve_messages()
+            self._tracker.tell_due(time.monotonic())
             if any(child.name == "tracker" for child, _ in self._node.reap(time.monotonic())):
                 return
-        if self._tracker:
-            self._send(self._tracker, protocol.Exit())
+        self._tracker.close()
 
     # Messages
 
@@ -183,8 +183,7 @@ class Controller:
             case protocol.PartDone():
                 self._part_done(message)
             case protocol.TrackerReady():
-                self._tracker = identity
-                self._send(identity, protocol.OutboxGrew())
+                self._tracker.ready(identity)
             case protocol.Tracked():
                 self._tracked(message)
             case protocol.PoliciesReady() | protocol.Deciding() | protocol.Decided():
@@ -208,10 +207,9 @@ class Controller:
                 self._preempts.setdefault(message.lease, time.monotonic() + self._settings.stop_grace_seconds)
             if slot in self._slots:
                 self._send(self._slots[slot], message)
-        if self._tracker:
-            self._send(self._tracker, protocol.OutboxGrew())
-        elif self._ledger.outbox_grew:
-            self._node.want_tracker(time.monotonic() + (_TRACKER_DELAY if self._scheduler.live_runs() else 0.0))
+        if self._ledger.outbox_grew:
+            self._ledger.outbox_grew = False
+            self._tracker.grew(training=self._drain_deadline is None and bool(self._scheduler.live_runs()))
 
     # Requests
 
@@ -324,7 +322,7 @@ class Controller:
             if child.name == "policies":
                 self._policies.died(exit_reason(code))
             elif slot is None:
-                self._tracker = None
+                self._tracker.died()
             elif self._drain_deadline is None or code != 0:
                 self._slot_died(slot, exit_reason(code))
 
@@ -404,7 +402,7 @@ class Controller:
         limit = self._settings.step_timeout_seconds
         if slot.job is not None:
             return _PART_TOO_LONG.format(step, limit)
-        if slot.run is not None and self._journal.run_by_key(slot.run).is_trial:
+        if any(run is not None and self._journal.run_by_key(run).is_trial for run in slot.leases.values()):
             return _TRIAL_TOO_LONG.format(limit)
         return _TOO_LONG.format(step, limit)
 
@@ -427,8 +425,6 @@ class Controller:
             self._journal.drop_outbox(message.outbox_ids)
             for run, mlflow_run_id in message.mlflow_run_ids.items():
                 self._journal.update_run(run, mlflow_run_id=mlflow_run_id)
-        if self._tracker and self._journal.outbox_size():
-            self._send(self._tracker, protocol.OutboxGrew())
 
     def _exit_when_idle(self) -> None:
         if self._scheduler.useful_slots:

@@ -85,7 +85,7 @@ class Ledger:
         self.outgoing: list[tuple[int, Grant | GrantTogether | Infer | Preempt]] = []
         """Messages to slots, by slot index."""
         self.outbox_grew = bool(journal.outbox_size())
-        """Whether there is, or was, something for the tracker."""
+        """Whether there is something for the tracker that it has not been told of."""
         self.jobs = JobLedger(self)
         self._obsolete: list[Path] = []
         self._told = journal.damaged_steps()
@@ -160,11 +160,16 @@ class Ledger:
             steps_per_epoch=run.steps_per_epoch,
             from_step=grant.from_step,
             to_step=grant.to_step,
+            at_most=run.total_steps if self._may_go_on(run, fit) else grant.to_step,
             base_lease=run.base_lease if grant.base is None else grant.base,
             previous_lease=self._previous_lease(run) if grant.base is None else run.base_lease,
             epoch_checkpoints=experiment.epoch_checkpoints,
             warm_start=self._warm_start(run) if grant.base is None else None,
         )
+
+    def _may_go_on(self, run: RunRecord, fit: FitRecord) -> bool:
+        """Whether a lease may go to the end of the run: nobody is to look at the run, or stop it, before."""
+        return fit.num_chunks is None and run.until is None and not self.journal.active_policies()
 
     def _previous_lease(self, run: RunRecord) -> int:
         return self.journal.previous_lease(run.id, run.base_lease)

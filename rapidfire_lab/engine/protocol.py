@@ -353,6 +353,8 @@ class Grant(Work):
     steps_per_epoch: int
     from_step: int
     to_step: int
+    at_most: int
+    """Where the slot may go on to when that is soon done (`engine.chunks.is_soon_done`)."""
     base_lease: int
     epoch_checkpoints: bool
     previous_lease: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,10 @@ import torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_MT19937_BYTES = 624 * 4 + 4
+"""Of the state of numpy's Mersenne Twister: its words, and its place among them."""
 
 
 def cuda_is_used() -> bool:
@@ -27,6 +32,8 @@ class RngState:
     torch_cuda: torch.Tensor | None
     numpy: dict[str, Any]
     python: tuple[Any, ...]
+    numpy_memory: bytes | None = None
+    """What numpy's generator had in its memory, if its state was taken in this process."""
 
     @classmethod
     def capture(cls, *, cuda: bool = False) -> RngState:
@@ -36,6 +43,7 @@ class RngState:
             torch.cuda.get_rng_state() if cuda else None,
             np.random.get_state(legacy=False),
             random.getstate(),
+            _numpy_memory(),
         )
 
     def restore(self) -> None:
@@ -47,15 +55,26 @@ class RngState:
 
     def unchanged(self) -> bool:
         """Whether nobody has drawn from a generator since its state was taken."""
-        now = RngState.capture(cuda=self.torch_cuda is not None)
-        own, other = self.numpy["state"], now.numpy["state"]
         return (
-            torch.equal(self.torch_cpu, now.torch_cpu)
-            and _same(self.torch_cuda, now.torch_cuda)
-            and own["pos"] == other["pos"]
+            torch.equal(self.torch_cpu, torch.get_rng_state())
+            and (self.torch_cuda is None or torch.equal(self.torch_cuda, torch.cuda.get_rng_state()))
+            and self._numpy_unchanged()
+            and self.python == random.getstate()
+        )
+
+    def _numpy_unchanged(self) -> bool:
+        """Compare numpy's generator: by its memory, as to ask for its state takes longer than all else here.
+
+        The second of two normal numbers, which were drawn together, is not in there.
+        """
+        if self.numpy_memory is not None and not self.numpy["has_gauss"]:
+            return self.numpy_memory == _numpy_memory()
+        now = np.random.get_state(legacy=False)
+        own, other = self.numpy["state"], now["state"]
+        return bool(
+            own["pos"] == other["pos"]
             and np.array_equal(own["key"], other["key"])
-            and self.numpy["has_gauss"] == now.numpy["has_gauss"]
-            and self.python == now.python
+            and self.numpy["has_gauss"] == now["has_gauss"]
         )
 
     def to_plain(self) -> dict[str, Any]:
@@ -98,8 +117,12 @@ _seed_torch = torch.default_generator.manual_seed if _KNOWS_THE_CPU_ALONE else t
 """``torch.manual_seed`` notes the stack for devices that this torch may not even know, which takes most of its time."""
 
 
-def _same(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
-    return one is other or (one is not None and other is not None and torch.equal(one, other))
+def _numpy_memory() -> bytes | None:
+    """What numpy's global generator has in its memory; None where somebody has put another kind in its place."""
+    generator = np.random.get_bit_generator()  # type: ignore[attr-defined]  # numpy's types do not have it
+    if type(generator) is not np.random.MT19937:
+        return None
+    return ctypes.string_at(generator.ctypes.state_address, _MT19937_BYTES)
 
 
 def seed_everything(seed: int) -> None:

@@ -23,6 +23,7 @@ import torch
 import zmq
 
 from rapidfire_lab.data import IngestedData, Partition
+from rapidfire_lab.engine.chunks import is_soon_done
 from rapidfire_lab.engine.layout import ExperimentLayout
 from rapidfire_lab.engine.lifeline import die_with_parent
 from rapidfire_lab.engine.protocol import (
@@ -398,8 +399,14 @@ class Slot:
             return not self._preempted
 
         with self._watching([lease], keep_going) as watched:
+            began, first = time.perf_counter(), training.step
             outcome = training.train(lease.grant.to_step, watched)
             training.settle_losses()  # waits for the device
+            seconds, steps = time.perf_counter() - began, training.step - first
+            left = lease.grant.at_most - training.step
+            if outcome == "reached" and is_soon_done(steps=steps, seconds=seconds, left=left):
+                outcome = training.train(lease.grant.at_most, watched)
+                training.settle_losses()
         return outcome
 
     @contextlib.contextmanager

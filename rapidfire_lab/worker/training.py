@@ -247,7 +247,7 @@ class TrainingRun:
         self.count(loss, outputs, minibatch)
         batch, first, group = self.accumulation
         if batch == first:
-            self.optimizer.zero_grad()
+            self._clear_gradients()
         scaled = loss / group if group > 1 else loss
         torch.autograd.backward(self._scaler.scale(scaled) if self._scaler else scaled)
         self.learn()
@@ -291,6 +291,12 @@ class TrainingRun:
     def _examples(self, batch: int) -> int:
         size = int(self._train["batch_size"])
         return min(size, len(self._inputs["train"]) - batch * size)
+
+    def _clear_gradients(self) -> None:
+        """What ``zero_grad`` does, without its note for profilers: that takes longer than all else in it."""
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def _optimizer_step(self) -> None:
         clip = self._train["gradient_clip_norm"]
@@ -344,7 +350,7 @@ class TrainingRun:
         pending, self._pending_losses = self._pending_losses, []
         if not pending:
             return
-        values = torch.stack([loss.double().reshape(()) for loss, _, _ in pending]).tolist()
+        values = _numbers([loss for loss, _, _ in pending], at_once=self._cuda)
         for value, (_, examples, step) in zip(values, pending, strict=True):
             if not math.isfinite(value):
                 epoch, batch = divmod(step - 1, self.steps_per_epoch)
@@ -518,6 +524,14 @@ class TrainingRun:
         """Let go of gradients that the optimizer has used: the next minibatch clears them anyway."""
         if not self._gradients():
             self.optimizer.zero_grad()
+
+
+def _numbers(losses: list[torch.Tensor], *, at_once: bool) -> list[float]:
+    """Losses as numbers; ``at_once`` waits for the device but once."""
+    if not at_once:
+        return [float(loss) for loss in losses]
+    numbers: list[float] = torch.stack([loss.double().reshape(()) for loss in losses]).tolist()
+    return numbers
 
 
 def _go_on_or_stop(keep_going: Callable[[], bool]) -> None:

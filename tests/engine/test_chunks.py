@@ -10,6 +10,7 @@ from rapidfire_lab.engine.chunks import (
     OVERHEAD_SHARE,
     SHORTEST_CHUNK,
     Pace,
+    is_soon_done,
     next_boundary,
 )
 
@@ -152,6 +153,22 @@ def test_the_first_measurement_counts_whole_and_later_ones_half():
     assert (pace.step_seconds, pace.hop_seconds) == (2.0, 1.0)
     pace.observe(10, 40.0, 3.0)
     assert (pace.step_seconds, pace.hop_seconds) == (3.0, 2.0)
+
+
+def test_steps_that_are_faster_count_at_once():
+    pace = Pace()
+    pace.observe(10, 40.0, 1.0)
+    pace.observe(10, 10.0, 1.0)
+    assert pace.step_seconds == 1.0
+    pace.observe(10, 20.0, 1.0)
+    assert pace.step_seconds == 1.5
+
+
+def test_what_is_left_of_a_run_is_soon_done_when_it_is_worth_no_chunk():
+    assert is_soon_done(steps=5, seconds=0.01, left=100)
+    assert not is_soon_done(steps=5, seconds=0.01, left=SHORTEST_CHUNK / 0.01 * 5 + 1)
+    assert not is_soon_done(steps=0, seconds=0.0, left=100), "nothing was measured"
+    assert not is_soon_done(steps=5, seconds=0.01, left=0)
 
 
 def test_a_lease_without_a_step_tells_nothing():

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     Build = Callable[[Any, int, list[Any]], Any]
 
@@ -75,7 +75,6 @@ def encode(row: Any, *, may_alias: bool) -> Encoded:
 class _Encoder:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._size = 0
         self._plain: list[Any] = []
         self._spans: list[tuple[int, int]] = []
         self._containers: list[int] = []
@@ -140,18 +139,21 @@ class _Encoder:
 
     def _contents(self, tensor: torch.Tensor) -> list[Any]:
         shape, stride = tuple(tensor.shape), tensor.stride()
-        if any(step == 0 and size > 1 for size, step in zip(shape, stride, strict=True)):
+        is_usual = stride == _usual_stride(shape)
+        if not is_usual and any(step == 0 and size > 1 for size, step in zip(shape, stride, strict=True)):
             raise NotStorableError("an expanded tensor")
-        if tensor.numel():
-            reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=True)) + 1
+        if count := tensor.numel():
+            reach = count
+            if not is_usual:
+                reach = sum((size - 1) * step for size, step in zip(shape, stride, strict=True)) + 1
             self._span(tensor.data_ptr(), reach * tensor.element_size())
-            self._add(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        return [list(shape), None if stride == _usual_stride(shape) else list(stride)]
+            # numpy has no bfloat16; in the order of the indices it is, whatever the strides.
+            self._add((tensor.view(torch.int16) if tensor.dtype is torch.bfloat16 else tensor).numpy().tobytes())
+        return [list(shape), None if is_usual else list(stride)]
 
     def _add(self, content: bytes) -> None:
         padding = -len(content) % ALIGNMENT
-        self._parts.append(content + bytes(padding))
-        self._size += len(content) + padding
+        self._parts.append(content + bytes(padding) if padding else content)
 
     def _span(self, start: int, size: int) -> None:
         if size:
@@ -163,12 +165,12 @@ class _Encoder:
 
     def aliases(self) -> bool:
         """Whether two parts share memory or are one object."""
-        spans = sorted(self._spans)
-        overlap = any(one[1] > other[0] for one, other in itertools.pairwise(spans))
+        overlap = any(one[1] > other[0] for one, other in itertools.pairwise(sorted(self._spans)))
         return overlap or len(set(self._containers)) < len(self._containers)
 
 
-def _usual_stride(shape: Sequence[int]) -> tuple[int, ...]:
+@lru_cache(maxsize=1024)
+def _usual_stride(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Strides of a new tensor of this shape."""
     strides = itertools.accumulate([1, *(max(1, size) for size in reversed(shape[1:]))], lambda one, other: one * other)
     return tuple(reversed(list(strides))) if shape else ()
@@ -272,7 +274,8 @@ class Layout:
         dtype = _DTYPES[name]
         count = int(np.prod(shape, dtype=np.int64))
         at = self._take(count * dtype.itemsize)
-        size, steps = tuple(shape), stride or _usual_stride(shape)
+        size = tuple(shape)
+        steps = stride or _usual_stride(size)
         if not count or stride is not None:
             self._columns = None
         elif self._columns is not None:
