@@ -9,7 +9,7 @@ import pytest
 from rapidfire_lab.engine.main import _recover
 from rapidfire_lab.engine.operations import operate
 from rapidfire_lab.engine.protocol import LeaseDone, RunOperation
-from rapidfire_lab.engine.requests import insert_run, schedule_run
+from rapidfire_lab.engine.requests import insert_run, schedule_runs
 from rapidfire_lab.engine.scheduler import SlotUp
 from rapidfire_lab.engine.settings import EngineSettings
 from rapidfire_lab.journal import JournalWriter
@@ -29,7 +29,7 @@ class Engine:
         with self.journal.transaction():
             for width in range(count):
                 run = insert_run(self.ledger, fit, paced_config(width=width, epochs=9), source="initial", parent=None)
-                schedule_run(self.ledger, run, fit)
+                schedule_runs(self.ledger, [(run, fit)])
 
     def train(self, leases):
         for _ in range(leases):
