@@ -212,7 +212,7 @@ class Histories(RuleBasedStateMachine):
             if isinstance(item, GrantLease | GrantLeases)
             for grant in (item.grants if isinstance(item, GrantLeases) else [item])
         ]
-        assert max(granted, default=-math.inf) <= min(waiting, default=math.inf)
+        assert max(granted, default=-math.inf) <= min(waiting, default=math.inf) + ROUNDING
 
     # Events
 
