@@ -20,7 +20,7 @@ from rapidfire_lab.configs import Config
 from rapidfire_lab.data.order import epoch_order
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.journal.records import MetricPoint
-from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError
+from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError, losses_of
 from rapidfire_lab.worker.ahead import MinibatchesAhead
 from rapidfire_lab.worker.forward import autocast, count_minibatch, custom_metrics, loss_and_outputs
 from rapidfire_lab.worker.hooks import Hooks
@@ -261,7 +261,9 @@ class TrainingRun:
         if not loss.requires_grad:
             message = "The loss that compute_forward returned does not depend on the model's parameters."
             raise SpecError(message)
-        self._pending_losses.append((loss.detach(), examples, self.step))
+        # A copy on a GPU, where it waits: a graph of the user's may put the next loss into the same place.
+        kept = loss.detach().clone() if self._cuda else loss.detach()
+        self._pending_losses.append((kept, examples, self.step))
         if not self._cuda or len(self._pending_losses) >= _PENDING_LOSSES:
             self.settle_losses()
         self._metrics.add_outputs(outputs)
@@ -281,7 +283,7 @@ class TrainingRun:
         pending, self._pending_losses = self._pending_losses, []
         if not pending:
             return
-        values = torch.stack([loss.double().reshape(()) for loss, _, _ in pending]).tolist()
+        values = losses_of([loss for loss, _, _ in pending])
         for value, (_, examples, step) in zip(values, pending, strict=True):
             if not math.isfinite(value):
                 epoch, batch = divmod(step - 1, self.steps_per_epoch)
