@@ -75,6 +75,22 @@ def correct_predictions(metric: str, outputs: Mapping[str, Any]) -> tuple[torch.
     return hits.sum(), targets.numel()
 
 
+_MOST_LATE = 32
+"""Losses that may wait on a GPU, so that reading them does not stall every minibatch."""
+
+
+def losses_of(tensors: Sequence[torch.Tensor]) -> list[float]:
+    """Losses as numbers, read back from a GPU at once."""
+    if not any(map(_is_read_late, tensors)):
+        return [float(loss) for loss in tensors]
+    values: list[float] = torch.stack([loss.double().reshape(()) for loss in tensors]).tolist()
+    return values
+
+
+def _is_read_late(loss: torch.Tensor) -> bool:
+    return loss.is_cuda
+
+
 class EpochMetrics:
     """Accumulator of one pass over a partition."""
 
@@ -82,13 +98,26 @@ class EpochMetrics:
         self._named = tuple(named)
         self._loss_sum = 0.0
         self._examples = 0
+        self._late: list[tuple[torch.Tensor, int]] = []
+        """Losses that are yet to be read back from a GPU, with their numbers of examples."""
         self._hits: dict[str, tuple[torch.Tensor | int, int]] = dict.fromkeys(self._named, (0, 0))
         self._rows: list[dict[str, Any]] = []
 
-    def add_loss(self, loss: float, examples: int) -> None:
-        """Add a minibatch's mean loss, weighted by its number of examples."""
-        self._loss_sum += loss * examples
+    def add_loss(self, loss: float | torch.Tensor, examples: int) -> None:
+        """Add a minibatch's mean loss, weighted by its number of examples; nobody waits for a GPU's."""
+        if isinstance(loss, torch.Tensor) and _is_read_late(loss):
+            # A copy: a graph of the user's may put the next loss into the same place.
+            self._late.append((loss.detach().clone(), examples))
+            if len(self._late) >= _MOST_LATE:
+                self._read_losses()
+            return
+        self._loss_sum += float(loss) * examples
         self._examples += examples
+
+    def _read_losses(self) -> None:
+        late, self._late = self._late, []
+        for value, (_, examples) in zip(losses_of([loss for loss, _ in late]), late, strict=True):
+            self.add_loss(value, examples)
 
     def add_outputs(self, outputs: Mapping[str, Any]) -> None:
         for name in self._named:
@@ -111,6 +140,7 @@ class EpochMetrics:
 
     def results(self, hooks: Hooks, mode: Mode) -> dict[str, float]:
         """Values of the whole pass by name; the loss, where there was one, under ``loss``."""
+        self._read_losses()
         values: dict[str, float] = {}
         if self._examples:
             values["loss"] = self._loss_sum / self._examples
@@ -150,6 +180,8 @@ class EpochMetrics:
 
         Where ``later`` is of a single minibatch, the sums are bit for bit those of one pass over all.
         """
+        later._read_losses()
+        self._read_losses()
         self._loss_sum += later._loss_sum
         self._examples += later._examples
         for name, (hits, total) in later._hits.items():
@@ -157,6 +189,7 @@ class EpochMetrics:
         self._rows += later._rows
 
     def to_plain(self) -> dict[str, Any]:
+        self._read_losses()
         return {
             "loss_sum": self._loss_sum,
             "examples": self._examples,

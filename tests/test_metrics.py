@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rapidfire_lab import metrics as metrics_module
 from rapidfire_lab.configs import Config, normalise
 from rapidfire_lab.configs.named_metrics import COLUMNS_OF_TESTS, RESERVED_METRICS
 from rapidfire_lab.errors import SpecError
@@ -405,3 +406,32 @@ def test_a_pass_goes_on_after_a_checkpoint_as_if_there_had_been_none(tmp_path_fa
         add(whole, second)
     same(second.to_plain(), whole.to_plain())
     assert before + after == 0 or results(second) == results(whole)
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 100])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_losses_that_are_read_late_add_up_to_the_same(monkeypatch, count, dtype):
+    losses = torch.rand(count, generator=torch.Generator().manual_seed(count)).to(dtype)
+    at_once, late = EpochMetrics([]), EpochMetrics([])
+    for number, loss in enumerate(losses):
+        at_once.add_loss(float(loss), 3 + number % 2)
+    place = torch.zeros(1, dtype=dtype)
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics_module, "_is_read_late", lambda _: True)
+        for number, loss in enumerate(losses):
+            place.copy_(loss)
+            late.add_loss(place, 3 + number % 2)
+            assert len(late._late) < 32
+    assert late.to_plain() == at_once.to_plain()
+
+
+def test_a_pass_of_losses_that_are_read_late_is_added_in_order(monkeypatch):
+    monkeypatch.setattr(metrics_module, "_is_read_late", lambda loss: loss.ndim == 0)
+    whole, second = EpochMetrics([]), EpochMetrics([])
+    whole.add_loss(torch.tensor(0.1), 1)
+    second.add_loss(torch.tensor(0.2), 2)
+    whole.add_pass(second)
+    expected = EpochMetrics([])
+    expected.add_loss(float(torch.tensor(0.1)), 1)
+    expected.add_loss(float(torch.tensor(0.2)), 2)
+    assert whole.to_plain() == expected.to_plain()

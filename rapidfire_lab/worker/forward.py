@@ -53,7 +53,7 @@ def count_minibatch(
     """Add a minibatch that nothing is learnt from to the metrics of its pass."""
     loss, outputs = (None, result) if isinstance(result, dict) else loss_and_outputs(result)
     if loss is not None:
-        metrics.add_loss(float(loss), examples)
+        metrics.add_loss(loss, examples)
     metrics.add_outputs(outputs)
     if hooks.has("compute_metrics"):
         metrics.add_custom(custom_metrics(hooks.compute_metrics(loss, outputs, minibatch, mode)))

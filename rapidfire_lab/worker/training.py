@@ -21,7 +21,7 @@ from rapidfire_lab.configs import Config
 from rapidfire_lab.data.order import epoch_order
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.journal.records import MetricPoint
-from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError
+from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError, losses_of
 from rapidfire_lab.worker.ahead import MinibatchesAhead
 from rapidfire_lab.worker.forward import autocast, count_minibatch, custom_metrics, loss_and_outputs
 from rapidfire_lab.worker.hooks import Hooks
@@ -330,7 +330,9 @@ class TrainingRun:
         if not loss.requires_grad:
             message = "The loss that compute_forward returned does not depend on the model's parameters."
             raise SpecError(message)
-        self._pending_losses.append((loss.detach(), examples, self.step))
+        # A copy on a GPU, where it waits: a graph of the user's may put the next loss into the same place.
+        kept = loss.detach().clone() if self._cuda else loss.detach()
+        self._pending_losses.append((kept, examples, self.step))
         if not self._cuda or len(self._pending_losses) >= _PENDING_LOSSES:
             self.settle_losses()
         self._metrics.add_outputs(outputs)
@@ -350,7 +352,7 @@ class TrainingRun:
         pending, self._pending_losses = self._pending_losses, []
         if not pending:
             return
-        values = _numbers([loss for loss, _, _ in pending], at_once=self._cuda)
+        values = losses_of([loss for loss, _, _ in pending])
         for value, (_, examples, step) in zip(values, pending, strict=True):
             if not math.isfinite(value):
                 epoch, batch = divmod(step - 1, self.steps_per_epoch)
@@ -524,14 +526,6 @@ class TrainingRun:
         """Let go of gradients that the optimizer has used: the next minibatch clears them anyway."""
         if not self._gradients():
             self.optimizer.zero_grad()
-
-
-def _numbers(losses: list[torch.Tensor], *, at_once: bool) -> list[float]:
-    """Losses as numbers; ``at_once`` waits for the device but once."""
-    if not at_once:
-        return [float(loss) for loss in losses]
-    numbers: list[float] = torch.stack([loss.double().reshape(()) for loss in losses]).tolist()
-    return numbers
 
 
 def _go_on_or_stop(keep_going: Callable[[], bool]) -> None:
