@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from rapidfire_lab.errors import JobError
 from rapidfire_lab.server.handler import Refusal
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Predictors:
         Refusal
             When there is none within ``timeout`` seconds.
         JobError
-            When the trial's folder cannot be used.
+            When the trial's folder cannot be used (`rapidfire_lab.serving.Predictor`).
         """
         predictor = await self._wait(trial, timeout)
         try:
@@ -107,7 +106,7 @@ class Predictors:
                 self._queue.remove(waiting)
                 try:
                     waiting.turn.set_result(self._lend(waiting.trial))
-                except JobError as error:
+                except Exception as error:  # noqa: BLE001 - it is for who has asked, and nobody else
                     waiting.turn.set_exception(error)
 
     def _has_room(self, trial: ServedTrial) -> bool:

@@ -14,6 +14,7 @@ from rapidfire_lab.engine.home import EngineHome, EngineIdentity
 from rapidfire_lab.journal import JournalWriter, MetricPoint
 from rapidfire_lab.server.handler import RestHandler
 from rapidfire_lab.server.routes import API_NAMESPACE, HANDLERS
+from tests.conftest import DEADLINE
 
 BEGIN = 1_700_000_000.0
 STEPS_PER_EPOCH = 100
@@ -236,7 +237,8 @@ async def fetch_route(jp_fetch, route, body=None, *, raw=None, headers=None, **q
     method = {"method": "POST", "body": content} if content is not None else {}
     path = f"{API_NAMESPACE.strip('/')}/{route}"
     pairs = [(name, one) for name, value in query.items() for one in (value if isinstance(value, list) else [value])]
-    return await jp_fetch(path, params=pairs, **method, **({"headers": headers} if headers else {}))
+    given = {"headers": headers} if headers else {}
+    return await jp_fetch(path, params=pairs, request_timeout=DEADLINE, **method, **given)
 
 
 # Every route, so that none can be forgotten
