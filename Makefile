@@ -62,6 +62,7 @@ ui-test: setup chromium
 screenshots: setup chromium
 	cd ui-tests && jlpm install && \
 	  SCREENSHOTS='$(CURDIR)/docs/images' CHROMIUM=$$(command -v '$(CHROMIUM)') jlpm test screenshots
+	$(BIN)/python ui-tests/shrink.py docs/images
 
 # Debian's own browser, where it is missing and we may install it. Playwright never downloads one.
 chromium:

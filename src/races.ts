@@ -3,6 +3,9 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { formatValue } from './format';
 import { IInterval, IRace } from './tokens';
 
+/** Smaller numbers are written with a power of ten. */
+const MOST_DECIMALS = 5;
+
 /** What a race says of a run. */
 export interface IStanding {
   race: IRace;
@@ -44,16 +47,19 @@ export function deficit(race: IRace, interval: IInterval): number {
 }
 
 /**
- * A difference as tables show it: "+0.012 [0.003, 0.021]".
+ * A difference as tables show it, with as many digits as the interval is worth: "+0.012 [0.003, 0.021]".
  */
 export function intervalText(interval: IInterval): string {
   const { difference, low, high } = interval;
   const sign = difference > 0 ? '+' : '';
-  const ends =
-    low === null || high === null
-      ? '?'
-      : `${formatValue(low)}, ${formatValue(high)}`;
-  return `${sign}${formatValue(difference)} [${ends}]`;
+  if (low === null || high === null) {
+    return `${sign}${formatValue(difference)} [?]`;
+  }
+  const radius = (high - low) / 2;
+  const decimals = Math.max(0, 1 - Math.floor(Math.log10(radius)));
+  const text = (value: number) =>
+    decimals > MOST_DECIMALS ? formatValue(value) : value.toFixed(decimals);
+  return `${sign}${text(difference)} [${text(low)}, ${text(high)}]`;
 }
 
 /**

@@ -20,9 +20,11 @@ MOST_AXES = 8
 _WIDTH = 760
 _BAR = 22
 _NAMES = 190
-_TOP, _BOTTOM, _HEIGHT = 34, 240, 262
+_TOP, _BOTTOM, _HEIGHT = 38, 244, 264
 _SIDE = 40
 _LONGEST_NAME = 22
+_LETTER = 7
+"""Width of a letter of a name, about."""
 _GOOD, _POOR = (21, 101, 192), (138, 148, 160)
 """Blue and grey, which can be told apart on white, on black, and by who does not see colours; good lines are wider."""
 
@@ -54,7 +56,8 @@ def parallel_coordinates(findings: Findings) -> str:
     across = (_WIDTH - 2 * _SIDE - 40) / max(1, len(axes) - 1)
     places = [_SIDE + across * number for number in range(len(axes))]
     lines = [_line(rank, rows, axes, places, findings.metric) for rank in range(len(rows))]
-    drawn = "".join(reversed(lines)) + "".join(_axis(axis, x) for axis, x in zip(axes, places, strict=True))
+    longest = min(_LONGEST_NAME, int(across / _LETTER))
+    drawn = "".join(reversed(lines)) + "".join(_axis(axis, x, longest) for axis, x in zip(axes, places, strict=True))
     return _svg(f"Knobs and {findings.metric} of {len(rows)} runs, as parallel coordinates", _HEIGHT, drawn)
 
 
@@ -80,17 +83,29 @@ def _path(points: Sequence[tuple[float, float | None]]) -> str:
     return "".join(parts)
 
 
-def _axis(axis: Axis, x: float) -> str:
-    ticks = "".join(
-        f'<path d="M{x - 3:.1f} {_height(at):.1f}h6" stroke="currentColor"/>'
-        f"{_text(x + 6, _height(at) + 4, _shortened(label), 'start', 10)}"
-        for at, label in axis.ticks
-    )
+def _axis(axis: Axis, x: float, longest: int) -> str:
+    name = _shortened(short_knob(axis.name), longest)
+    ticks = "".join(_tick(x, at, _shortened(label, longest)) for at, label in axis.ticks)
     return (
         f"<g><title>{html.escape(axis.name)}</title>"
         f'<path d="M{x:.1f} {_TOP}V{_BOTTOM}" stroke="currentColor"/>{ticks}'
-        f"{_text(x, 16, _shortened(short_knob(axis.name)), 'middle')}</g>"
+        f"{_text(_within(x, name), 14, name, 'middle')}</g>"
     )
+
+
+def _tick(x: float, at: float, label: str) -> str:
+    """A mark with its value: those at the ends of an axis stand beyond it, where no lines are."""
+    y = _height(at)
+    mark = f'<path d="M{x - 3:.1f} {y:.1f}h6" stroke="currentColor"/>'
+    if 0 < at < 1:
+        return mark + _text(x + 6, y + 4, label, "start", 10)
+    return mark + _text(_within(x, label), y - 6 if at else y + 14, label, "middle", 10)
+
+
+def _within(x: float, text: str) -> float:
+    """Where the middle of a text is to be, so that it does not leave the drawing."""
+    half = _LETTER * len(text) / 2
+    return min(max(x, half), _WIDTH - half)
 
 
 def _height(at: float) -> float:
@@ -112,8 +127,8 @@ def _text(x: float, y: float, text: str, anchor: str, size: int = 12) -> str:
     )
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"
+def _shortened(text: str, longest: int = _LONGEST_NAME) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _colour(goodness: float) -> str:

@@ -26,7 +26,8 @@ _STYLE = (
     ":root{color-scheme:light dark}"
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
     "color:CanvasText;background:Canvas}"
-    "table{border-collapse:collapse}th,td{padding:.2rem .7rem;text-align:left;border-bottom:1px solid GrayText}"
+    "table{border-collapse:collapse}td{white-space:nowrap}"
+    "th,td{padding:.2rem .7rem;text-align:left;border-bottom:1px solid GrayText}"
 )
 
 
@@ -143,10 +144,12 @@ def _coordinates(findings: Findings) -> str:
 
 
 def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    name = html.escape(caption)
     head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in heads)
     lines = "".join(_table_row(row) for row in rows)
     return (
-        f'<div style="overflow-x:auto"><table><caption style="text-align:left">{html.escape(caption)}</caption>'
+        f'<div style="overflow-x:auto" tabindex="0" role="group" aria-label="{name}">'
+        f'<table><caption style="text-align:left">{name}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 

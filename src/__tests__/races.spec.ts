@@ -39,7 +39,11 @@ describe('races', () => {
   it('are told as numbers and in words', () => {
     const race = fakeRace();
     const [worse, early] = race.intervals;
-    expect(intervalText(worse)).toBe('+0.1 [0.02, 0.18]');
+    expect(intervalText(worse)).toBe('+0.100 [0.020, 0.180]');
+    const wide = { difference: -12.3456, low: -250, high: 225.3 };
+    expect(intervalText(fakeInterval(wide))).toBe('-12 [-250, 225]');
+    const tiny = { difference: 2e-7, low: 1e-7, high: 3e-7 };
+    expect(intervalText(fakeInterval(tiny))).toBe('+2e-7 [1e-7, 3e-7]');
     expect(intervalText(early)).toBe('+0.5 [?]');
     expect(intervalSentence(race, worse, trans)).toBe(
       'Mean difference of chunk_loss to run 2 at 30 places of the data: 0.1. ' +

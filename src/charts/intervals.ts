@@ -17,7 +17,7 @@ interface IBar {
   isCutHigh: boolean;
 }
 
-interface IBars {
+export interface IBars {
   /** Nearest to the best first. */
   bars: IBar[];
   zero: number;

@@ -1,7 +1,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { intervalBars } from '../charts/intervals';
+import { IBars, intervalBars } from '../charts/intervals';
 import { markOf } from '../charts/palette';
 import { formatValue } from '../format';
 import { intervalSentence, isCrediblyWorse } from '../races';
@@ -45,70 +45,100 @@ export function RaceChart(props: IRaceChartProps): JSX.Element {
         <h3 className="jp-rf-Chart-title">{title}</h3>
         <TableToggle trans={trans} asTable={asTable} onToggle={setAsTable} />
       </div>
-      <div className="jp-rf-Chart-body" data-table={true}>
+      <div className="jp-rf-Chart-body" data-table={asTable}>
         {asTable ? <RaceTable {...props} /> : <Bars {...props} />}
       </div>
+      {!asTable && (
+        <div className="jp-rf-Chart-axis">
+          {race.mode === 'min'
+            ? trans.__('Worse to the right; filled: credibly worse')
+            : trans.__('Worse to the left; filled: credibly worse')}
+        </div>
+      )}
     </section>
   );
 }
 
-function Bars({ race, hidden, trans }: IRaceChartProps): JSX.Element {
+function Bars(props: IRaceChartProps): JSX.Element {
+  const { race, hidden, trans } = props;
   const host = React.useRef<HTMLDivElement>(null);
   const width = Math.max(useWidth(host), 260);
-  const { bars, zero, ticks } = intervalBars(race, hidden);
+  const drawn = intervalBars(race, hidden);
+  return (
+    <div className="jp-rf-Race" ref={host}>
+      {drawn.bars.length ? (
+        <Drawing {...props} {...drawn} width={width} />
+      ) : (
+        <p className="jp-rf-Chart-none">
+          {trans.__('Run %1 is hidden, or all others are', race.best ?? '–')}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface IDrawingProps extends IRaceChartProps, IBars {
+  width: number;
+}
+
+function Drawing(props: IDrawingProps): JSX.Element {
+  const { race, hidden, trans, width, bars, zero, ticks } = props;
   const bottom = TOP + ROW * bars.length;
   const xOf = (at: number) => LEFT + at * (width - LEFT - RIGHT);
   return (
-    <div className="jp-rf-Race" ref={host}>
-      <svg
-        width={width}
-        height={bottom + 24}
-        role="img"
-        aria-label={raceText(race, hidden, trans)}
-      >
-        <g className="jp-rf-Axis" aria-hidden="true">
-          {ticks.map(({ at, value }) => (
-            <g key={value}>
-              <line
-                className="jp-rf-Axis-grid"
-                x1={xOf(at)}
-                x2={xOf(at)}
-                y1={TOP}
-                y2={bottom}
-              />
-              <text x={xOf(at)} y={bottom + 16} textAnchor="middle">
-                {formatValue(value)}
-              </text>
-            </g>
-          ))}
-          <line x1={xOf(zero)} x2={xOf(zero)} y1={TOP} y2={bottom} />
-        </g>
-        {bars.map((bar, index) => {
-          const y = TOP + ROW * (index + 0.5);
-          const runId = bar.interval.run_id;
-          const [from, to] = [xOf(bar.low), xOf(bar.high)];
-          const caps = [
-            bar.isCutLow ? '' : `M${from} ${y - CAP}V${y + CAP}`,
-            bar.isCutHigh ? '' : `M${to} ${y - CAP}V${y + CAP}`
-          ].join('');
-          return (
-            <g
-              key={runId}
-              className="jp-rf-Race-bar"
-              data-worse={isCrediblyWorse(race, bar.interval)}
-              style={{ color: markOf(runId).colour }}
-            >
-              <title>{`${trans.__('Run %1', runId)}. ${intervalSentence(race, bar.interval, trans)}`}</title>
-              <text x={LEFT - 10} y={y} textAnchor="end">
-                {trans.__('Run %1', runId)}
-              </text>
-              <path d={`M${from} ${y}H${to}${caps}`} />
-              <circle cx={xOf(bar.at)} cy={y} r={4} />
-            </g>
-          );
-        })}
-      </svg>
-    </div>
+    <svg
+      width={width}
+      height={bottom + 24}
+      role="img"
+      aria-label={raceText(race, hidden, trans)}
+    >
+      <g className="jp-rf-Axis" aria-hidden="true">
+        {ticks.map(({ at, value }) => (
+          <g key={value}>
+            <line
+              className="jp-rf-Axis-grid"
+              x1={xOf(at)}
+              x2={xOf(at)}
+              y1={TOP}
+              y2={bottom}
+            />
+            <text x={xOf(at)} y={bottom + 16} textAnchor="middle">
+              {formatValue(value)}
+            </text>
+          </g>
+        ))}
+        <line x1={xOf(zero)} x2={xOf(zero)} y1={TOP} y2={bottom} />
+      </g>
+      {bars.map((bar, index) => {
+        const y = TOP + ROW * (index + 0.5);
+        const runId = bar.interval.run_id;
+        const [from, to] = [xOf(bar.low), xOf(bar.high)];
+        const mark = markOf(runId);
+        const caps = [
+          bar.isCutLow ? '' : `M${from} ${y - CAP}V${y + CAP}`,
+          bar.isCutHigh ? '' : `M${to} ${y - CAP}V${y + CAP}`
+        ].join('');
+        return (
+          <g
+            key={runId}
+            className="jp-rf-Race-bar"
+            data-worse={isCrediblyWorse(race, bar.interval)}
+            style={{ color: mark.colour }}
+          >
+            <title>{`${trans.__('Run %1', runId)}. ${intervalSentence(race, bar.interval, trans)}`}</title>
+            <text x={LEFT - 10} y={y} textAnchor="end">
+              {trans.__('Run %1', runId)}
+            </text>
+            <path
+              d={`M${from} ${y}H${to}`}
+              strokeDasharray={mark.dash.join(' ') || undefined}
+            />
+            <path d={caps} />
+            <circle cx={xOf(bar.at)} cy={y} r={4} />
+          </g>
+        );
+      })}
+    </svg>
   );
 }
 

@@ -61,7 +61,6 @@ export function allColumns(options: IColumnOptions): IColumn[] {
   const { model } = options;
   return [
     ...mainColumns(options),
-    ...raceColumns(options),
     ...model.metricNames
       .filter(name => name !== model.metric)
       .map((name, index) => metricColumn(name, index, options)),
@@ -116,6 +115,7 @@ function mainColumns(options: IColumnOptions): IColumn[] {
       sortKey: run => keyMetric(run, model.metric) ?? null,
       cell: run => <MetricCell run={run} metric={model.metric} trans={trans} />
     },
+    ...raceColumns(options),
     {
       id: 'knobs',
       group: 'run',
@@ -144,7 +144,7 @@ function raceColumns({ model, isNarrow, trans }: IColumnOptions): IColumn[] {
       title: trans.__(
         'Mean difference to the best run of the race at the same places of the data, and what it may be'
       ),
-      width: 13,
+      width: 15,
       isNumeric: true,
       byDefault: !isNarrow,
       sortKey: run => {

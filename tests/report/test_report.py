@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+import re
 import stat
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -194,6 +196,7 @@ def test_the_page_is_whole_escaped_accessible_and_needs_nothing_else(journal, tm
     assert not {"script", "img", "link", "iframe"} & set(parsed.tags)
     assert not [value for name, value in parsed.attributes if name in ("src", "href")]
     assert "default-src 'none'" in text
+    assert text.count('tabindex="0"') == 3, "wide tables can be scrolled with keys"
     assert parsed.tags.count("caption") == parsed.tags.count("table") == 3
     assert '<th scope="col">Rank</th>' in text
     assert '<th scope="row">1</th>' in text
@@ -251,6 +254,33 @@ def test_of_several_metrics_the_runs_that_none_beats_are_told(journal, tmp_path)
     assert "Trade-offs of bayes" in text
     assert "val_loss (smaller is better) and size (smaller is better)" in text
     assert "Best trade-offs of val_loss and size: runs 2, 4, 1" in str(Report(found))
+
+
+def test_names_and_values_of_axes_are_within_the_drawing_and_apart(journal, tmp_path):
+    """Values at the ends of an axis stand beyond it, where no lines are."""
+    with journal.transaction():
+        experiment = record(journal, tmp_path)
+        for number in range(12):
+            knobs = {f"a_knob_with_quite_a_long_name_{index}": number + index / 10 for index in range(8)}
+            add(journal, experiment.id, [number / 10], leaf=config(8, **knobs))
+    text = body(find(journal, experiment), 3, "now")
+    drawing = ET.fromstring(f"<svg{text.split('<svg')[-1].partition('</svg>')[0]}</svg>")
+    width = float(drawing.get("viewBox").split()[2])
+    rows = {}
+    for found in drawing.iter():
+        if found.tag.endswith("text"):
+            letters = 0.55 * float(found.get("font-size")) * len(found.text)
+            start = float(found.get("x")) - letters * (found.get("text-anchor") == "middle") / 2
+            assert start >= 0
+            assert start + letters <= width
+            rows.setdefault(found.get("y"), []).append((start, start + letters))
+    assert [len(row) for row in rows.values()] == [9] * 4, "names, and the least, middle and largest values"
+    for row in rows.values():
+        assert all(end <= start for (_, end), (start, _) in itertools.pairwise(sorted(row)))
+    lines = [path.get("d") for path in drawing.iter() if path.tag.endswith("path") and len(path)]
+    heights = [float(height) for line in lines for height in re.findall(r" ([\d.]+)", line)]
+    names, least, middle, largest = sorted(map(float, rows))
+    assert names < least < min(heights) < middle < max(heights) < largest - 8
 
 
 def test_secrets_stay_secret(journal, tmp_path):

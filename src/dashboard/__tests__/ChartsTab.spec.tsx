@@ -223,6 +223,7 @@ describe('the charts', () => {
     expect(titles[0].textContent).toMatch(
       /^Run 1. Mean difference .* credibly worse.$/
     );
+    within(card).getByText('Worse to the right; filled: credibly worse');
     fireEvent.click(
       within(card).getByRole('button', { name: 'Show as table' })
     );
@@ -232,6 +233,15 @@ describe('the charts', () => {
       ' 10.10.020.1830yes',
       ' 30.5––1no'
     ]);
+  });
+
+  it('tell why a race shows nothing', async () => {
+    const race = fakeRace({ mode: 'max' });
+    const { show } = await open({}, fakeModel({ races: [race] }));
+    screen.getByText('Worse to the left; filled: credibly worse');
+    expect(screen.queryByText(/is hidden/)).toBeNull();
+    show({ hidden: [2] });
+    screen.getByText('Run 2 is hidden, or all others are');
   });
 
   it('ask for the axis, and for points to the pixel', async () => {

@@ -172,7 +172,7 @@ describe('the run table', () => {
     expect(screen.queryByText('To the best')).toBeNull();
     act(() => model.update({ races: [fakeRace()] }));
     screen.getByRole('columnheader', { name: /^To the best/ });
-    const seen = screen.getByText('+0.1 [0.02, 0.18]');
+    const seen = screen.getByText('+0.100 [0.020, 0.180]');
     expect(seen.getAttribute('aria-hidden')).toBe('true');
     expect(seen.nextElementSibling?.textContent).toMatch(/credibly worse.$/);
     screen.getByText('best');
