@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rapidfire_lab.worker.prepared.codec import NotStorableError, encode, layout_of
 from rapidfire_lab.worker.prepared.questions import Facts
-from rapidfire_lab.worker.prepared.store import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +53,7 @@ class MinibatchMemory:
         return found
 
     def add(self, base: str, facts: Facts, key: Key, minibatch: Encoded) -> None:
-        name = digest(facts.to_plain())
+        name = facts.name
         if len(minibatch.data) > self._budget * _LARGEST_SHARE or (base, name, key) in self._kept:
             return
         self._kept[base, name, key] = minibatch

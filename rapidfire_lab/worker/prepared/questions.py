@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from rapidfire_lab.configs import Config
 from rapidfire_lab.configs.config import ReadOnlyDict
@@ -41,6 +45,11 @@ def answer(cfg: Mapping[str, Any], question: Question) -> str:
     if kind == "value" and isinstance(value, Mapping):
         return A_MAPPING
     return json.dumps(value)
+
+
+def digest(plain: object) -> str:
+    """Name for something plain."""
+    return hashlib.blake2b(msgspec.json.encode(plain), digest_size=16).hexdigest()
 
 
 class Recorder:
@@ -178,6 +187,11 @@ class Facts:
     def hold_for(self, cfg: Mapping[str, Any]) -> bool:
         """Whether code that asked nothing else would do the same under this config."""
         return all(answer(cfg, question) == told for question, told in self.answers.items())
+
+    @cached_property
+    def name(self) -> str:
+        """What they are called in folders, and by whoever keeps something under them."""
+        return digest(self.to_plain())
 
     def to_plain(self) -> list[Any]:
         return [[kind, list(path), told] for (kind, path), told in sorted(self.answers.items())]

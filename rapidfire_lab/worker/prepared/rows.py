@@ -11,9 +11,8 @@ import numpy as np
 
 from rapidfire_lab.worker.prepared.codec import Layout, NotStorableError, encode
 from rapidfire_lab.worker.prepared.modules import foreign_files
-from rapidfire_lab.worker.prepared.questions import Facts
+from rapidfire_lab.worker.prepared.questions import Facts, digest
 from rapidfire_lab.worker.prepared.segment import StampedRow
-from rapidfire_lab.worker.prepared.store import digest
 from rapidfire_lab.worker.prepared.surroundings import switches
 from rapidfire_lab.worker.rng import RngState, cuda_is_used
 
@@ -104,7 +103,7 @@ class SharedRows:
         if not self._compared:
             return None
         for shelf in self._shelves():
-            if shelf.has(places, self._stamps_of(places)).all():
+            if not shelf.is_empty and shelf.has(places, self._stamps_of(places)).all():
                 return shelf.stack(places)
         return None
 
@@ -171,6 +170,8 @@ class SharedRows:
         for shelf in self._shelves():
             if not positions or self._off:
                 break
+            if shelf.is_empty:
+                continue
             places = np.array(positions)
             found = shelf.has(places, self._stamps_of(places))
             if found.any() and not self._compared and not self._compare(shelf, int(places[found][0])):

@@ -126,21 +126,32 @@ class Shelf:
             self._layouts.append(text)
         return self._layout_ids[text]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no row: what was asked of a config before the first one was prepared is a shelf, too."""
+        return not self._layouts
+
     def has(self, positions: Positions, stamps: Stamps) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which of the rows are here whole, made of files with these stamps."""
         self._touch()
         found: np.ndarray[Any, np.dtype[np.bool_]] = self._segment_of[positions] != _NOWHERE
         found &= self._entries["stamp"][positions] == stamps
-        for place in np.flatnonzero(found & ~self._checked[positions]):
-            found[place] = self._check(int(positions[place]))
+        unchecked = positions[found & ~self._checked[positions]]
+        if len(unchecked):
+            self._check(unchecked)
+            found &= self._checked[positions]
         return found
 
-    def _check(self, position: int) -> bool:
-        if zlib.crc32(self.contents(position)) == self._entries["crc"][position]:
-            self._checked[position] = True
-        else:
-            self._segment_of[position] = _NOWHERE
-        return bool(self._checked[position])
+    def _check(self, positions: Positions) -> None:
+        """Take note of which rows are what was written, and forget the others."""
+        entries, segments = self._entries[positions], self._segment_of[positions].tolist()
+        parts = (entries[name].tolist() for name in ("offset", "length", "crc"))
+        whole = [
+            zlib.crc32(memoryview(self._segments[segment].buffer)[offset : offset + length]) == crc
+            for segment, offset, length, crc in zip(segments, *parts, strict=True)
+        ]
+        self._checked[positions] = whole
+        self._segment_of[positions[~self._checked[positions]]] = _NOWHERE
 
     def contents(self, position: int) -> memoryview:
         entry = self._entries[position]

@@ -8,15 +8,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 from uuid import uuid4
-
-import msgspec
 
 from rapidfire_lab.worker.prepared.shelf import Shelf, read_facts
 
@@ -84,9 +81,8 @@ class PreparedStore:
         OSError
             When the disk does not take it.
         """
-        name = digest(facts.to_plain())
-        opened = self.open(base, name, rows)
-        return opened or self._remember(base, name, Shelf.create(self.root / base / name, facts, rows))
+        opened = self.open(base, facts.name, rows)
+        return opened or self._remember(base, facts.name, Shelf.create(self.root / base / facts.name, facts, rows))
 
     def _remember(self, base: str, name: str, shelf: Shelf) -> Shelf:
         self._open[base, name] = shelf
@@ -144,8 +140,3 @@ class PreparedStore:
             shutil.rmtree(folder)
         with contextlib.suppress(OSError):
             folder.parent.rmdir()
-
-
-def digest(plain: object) -> str:
-    """Name for something plain."""
-    return hashlib.blake2b(msgspec.json.encode(plain), digest_size=16).hexdigest()
