@@ -87,8 +87,8 @@ def _rules_of(policy: PolicyRecord) -> _Rules | None:
     if policy.definition is None:
         return None
     definition = json.loads(policy.definition)
-    arguments = dict(definition["algorithm"])
-    if arguments.pop("kind") != "race":
+    arguments = dict(definition.get("algorithm", {}))  # a tuning has an advisor
+    if arguments.pop("kind", None) != "race":
         return None
     [[metric, mode]] = definition["metrics"]
     return _Rules(metric, mode, arguments)

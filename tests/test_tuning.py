@@ -22,6 +22,7 @@ from rapidfire_lab.model.errors import InvalidDatasetFormatError, InvalidModelCl
 from rapidfire_lab.model.parameters import load_params
 from rapidfire_lab.model.source import load_model_file
 from rapidfire_lab.model.trials import restored
+from rapidfire_lab.server.runs import RunsQuestion, read_runs
 from tests.conftest import SPECS, engine_home, kill, paced_config, wait_until
 from tests.model.conftest import TEMPLATES, corpus_zips, digit_zips, tables
 from tests.model.test_templates import MODELS
@@ -292,6 +293,15 @@ def test_what_a_trial_logs_is_its_runs(experiment, pausing):
     assert "INFO library: a library's words" in log_of(experiment, 1)
     [plot] = json.loads((experiment.path / "runs" / "1" / "plots.json").read_text())
     assert plot == {"title": "Losses", "metrics": ["loss", "level"], "x_axis": "epoch"}
+
+
+def test_the_sidebar_shows_trials_like_other_runs(experiment, pausing):
+    experiment.tune(*pausing, budget={"MODEL_TRIAL_COUNT": 1})
+    with experiment.reader() as reader:
+        answer = read_runs(reader, RunsQuestion(experiment=experiment.name))
+    [row] = answer.runs
+    assert (row.run_id, row.status, row.step, row.total_steps) == (1, "completed", 1, 1)
+    assert answer.races == []
 
 
 def test_the_best_trial_predicts_or_the_one_that_is_named(experiment, pausing):
