@@ -155,13 +155,14 @@ def test_a_search_is_played_on_either_side(side):
 
 
 def test_the_parts_for_gpus_run_dry(capsys):
-    gpu.main(["--device", "cpu", "--small", "--repeats", "1", "--parts", "hops,swap"])
-    hops, swap = map(json.loads, capsys.readouterr().out.splitlines())
+    gpu.main(["--device", "cpu", "--small", "--repeats", "1", "--parts", "hops,swap,fused"])
+    hops, swap, fused = map(json.loads, capsys.readouterr().out.splitlines())
     assert (hops["benchmark"], swap["benchmark"]) == ("gpu_hops", "gpu_swap")
     assert hops["identical"] == {"device": True, "disk": True}
     assert hops["leases"] == 4
     assert swap["bytes"] > 1_000
     assert min(swap["seconds"].values()) > 0
+    assert sum(fused["paths"].values()) == fused["size"]["configs"]
 
 
 def test_the_loop_beside_the_gpu_parts_trains_all_configs(tmp_path):

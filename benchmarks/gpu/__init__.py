@@ -11,7 +11,7 @@ and batch normalisation, so that random numbers and buffers have to be right as 
   memory has to be pinned.
 * ``sharing``: the same configs with one slot on the GPU and with several.
 * ``total``: the configs in a plain loop, one after the other, and by the engine, in turns.
-* ``fused``: where ``run_fit`` has the argument ``fuse``, the same with it, in turns.
+* ``fused``: four times as many smaller configs with and without ``fuse="auto"``, in turns, and how they were trained.
 
 Times are medians of ``--repeats`` rounds, without the start of the engine and after a first run that loads what CUDA
 needs. ``--device cpu`` is a dry run, to see that everything works: there is no level in the host's memory then.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.common import tell
 from benchmarks.gpu.loop import train_all
 from benchmarks.gpu.work import Size, Trainer, trainer
-from rapidfire_lab import Experiment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,20 +102,16 @@ def total(size: Size, device: str, repeats: int) -> dict[str, Any]:
 
 
 def fused(size: Size, device: str, repeats: int) -> dict[str, Any]:
-    """Seconds with and without ``fuse="auto"``."""
-    if not can_fuse():
-        return {"skipped": "run_fit has no argument fuse"}
-    with trainer(size, {"device": device}) as made:
+    """Seconds with and without ``fuse="auto"``, of more and smaller models, which draw no random numbers."""
+    small = replace(size, configs=4 * size.configs, width=max(16, size.width // 32), dropout=0.0)
+    with trainer(small, {"device": device}) as made:
         ways = {
-            "unfused": lambda: made.fit(size.group())[0],
-            "fused": lambda: made.fit(size.group(), fuse="auto")[0],
+            "unfused": lambda: made.fit(small.group())[0],
+            "fused": lambda: made.fit(small.group(), fuse="auto")[0],
         }
         seconds = in_turns(ways, repeats)
-    return {"seconds": seconds, "over_unfused": _over(seconds, "unfused")}
-
-
-def can_fuse() -> bool:
-    return "fuse" in inspect.signature(Experiment.run_fit).parameters
+        paths = made.paths()
+    return {"size": vars(small), "seconds": seconds, "over_unfused": _over(seconds, "unfused"), "paths": paths}
 
 
 def _over(seconds: dict[str, float], base: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +36,14 @@ class Size:
     chunks: int
     width: int
     depth: int
+    dropout: float = 0.1
 
     def config(self, number: int, epochs: int | None = None) -> dict[str, Any]:
         """Configs differ by their learning rates alone, so that all of them cost the same."""
         optimizer = {"name": "AdamW", "args": {"lr": round(0.001 * 1.02**number, 9)}}
         return {
             "train": {"epochs": epochs or self.epochs, "batch_size": self.batch_size, "optimizer": optimizer},
-            "user_knobs": {"width": self.width, "depth": self.depth, "dropout": 0.1},
+            "user_knobs": {"width": self.width, "depth": self.depth, "dropout": self.dropout},
             "named_metrics": ["top1_accuracy"],
         }
 
@@ -102,6 +104,10 @@ class Trainer:
         weights = self._experiment.path / "runs" / str(run_id) / "checkpoints" / "final.safetensors"
         rows = self._experiment.get_results(run_id).drop(columns="run_id").to_dict("records")
         return hashlib.sha256(weights.read_bytes() + repr(rows).encode()).hexdigest()
+
+    def paths(self) -> dict[str, int]:
+        """How runs were trained that were to be fused, and how many of them."""
+        return dict(Counter(str(run.last_fusion) for run in self._experiment.runs() if run.last_fusion))
 
     def end(self) -> None:
         self._experiment.end()
