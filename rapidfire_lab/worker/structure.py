@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from rapidfire_lab.worker.names import plain
+
 if TYPE_CHECKING:
     from rapidfire_lab.worker.training import TrainingRun
 
@@ -50,6 +52,8 @@ def _refuse(run: TrainingRun) -> None:
     if precision != "fp32":
         message = f"its precision is {precision}, and runs are fused in fp32"
         raise NotFusibleError(message)
+    if any(plain(name) != name for name, _ in run.model.named_parameters()):
+        raise NotFusibleError("its model is compiled")
     for name, module in run.model.named_modules():
         if any(getattr(module, hooks, None) for hooks in _HOOKS):
             message = f"its module {name or type(module).__name__!r} has hooks"

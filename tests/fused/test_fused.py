@@ -225,6 +225,15 @@ def test_structures_differ_with_shapes_attributes_and_code(make):
     assert structure != structure_of(other)
 
 
+def test_compiled_models_are_refused(make):
+    class Compiled(specs.Points):
+        def create_model(self, cfg):
+            return torch.compile(super().create_model(cfg), backend="eager")
+
+    with pytest.raises(NotFusibleError, match="compiled"):
+        structure_of(make(Compiled))
+
+
 def test_lower_precision_and_modules_with_hooks_are_refused(make):
     with pytest.raises(NotFusibleError, match="bf16"):
         structure_of(make(specs.Points, train={"precision": "bf16"}))
