@@ -14,8 +14,14 @@ test('a notebook of Notebook 7 shows and controls its runs', async ({
     data: { type: 'notebook', format: 'json', content }
   });
   await page.goto('/notebooks/seven.ipynb');
-  await page.locator('.jp-Notebook .jp-CodeCell').first().click();
-  await page.keyboard.press('Control+Enter');
+  // Notebook shows the cell before it listens to keys.
+  await expect(async () => {
+    await page.locator('.jp-Notebook .jp-CodeCell').first().click();
+    await page.keyboard.press('Control+Enter');
+    await expect(page.locator('.jp-InputPrompt').first()).toHaveText('[*]:', {
+      timeout: 5000
+    });
+  }).toPass();
   const runs = new Runs(page.locator('.jp-OutputArea').first());
   await runs.says(1, 'running');
   await runs.moves(1);
