@@ -75,7 +75,7 @@ def correct_predictions(metric: str, outputs: Mapping[str, Any]) -> tuple[torch.
     return hits.sum(), targets.numel()
 
 
-_MOST_LATE = 32
+MOST_LATE = 32
 """Losses that may wait on a GPU, so that reading them does not stall every minibatch."""
 
 
@@ -108,7 +108,7 @@ class EpochMetrics:
         if isinstance(loss, torch.Tensor) and _is_read_late(loss):
             # A copy: a graph of the user's may put the next loss into the same place.
             self._late.append((loss.detach().clone(), examples))
-            if len(self._late) >= _MOST_LATE:
+            if len(self._late) >= MOST_LATE:
                 self._read_losses()
             return
         self._loss_sum += float(loss) * examples

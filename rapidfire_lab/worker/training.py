@@ -21,7 +21,7 @@ from rapidfire_lab.configs import Config
 from rapidfire_lab.data.order import epoch_order
 from rapidfire_lab.errors import SpecError
 from rapidfire_lab.journal.records import MetricPoint
-from rapidfire_lab.metrics import EpochMetrics, NonFiniteLossError, losses_of
+from rapidfire_lab.metrics import MOST_LATE, EpochMetrics, NonFiniteLossError, losses_of
 from rapidfire_lab.worker.ahead import MinibatchesAhead
 from rapidfire_lab.worker.forward import autocast, count_minibatch, custom_metrics, loss_and_outputs
 from rapidfire_lab.worker.hooks import Hooks
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from rapidfire_lab.spec import Mode
     from rapidfire_lab.worker.ahead import Place
     from rapidfire_lab.worker.prepared import PreparedData
-
-_PENDING_LOSSES = 32
-"""Losses that may wait on a GPU before they are read back, so that reading does not stall every step."""
 
 
 class StoppedInValidationError(Exception):
@@ -333,7 +330,7 @@ class TrainingRun:
         # A copy on a GPU, where it waits: a graph of the user's may put the next loss into the same place.
         kept = loss.detach().clone() if self._cuda else loss.detach()
         self._pending_losses.append((kept, examples, self.step))
-        if not self._cuda or len(self._pending_losses) >= _PENDING_LOSSES:
+        if not self._cuda or len(self._pending_losses) >= MOST_LATE:
             self.settle_losses()
         self._metrics.add_outputs(outputs)
         if self.hooks.has("compute_metrics"):
@@ -524,8 +521,8 @@ class TrainingRun:
 
     def drop_spent_gradients(self) -> None:
         """Let go of gradients that the optimizer has used: the next minibatch clears them anyway."""
-        if not self._gradients():
-            self.optimizer.zero_grad()
+        if not self.is_inside_group:
+            self._clear_gradients()
 
 
 def _go_on_or_stop(keep_going: Callable[[], bool]) -> None:
